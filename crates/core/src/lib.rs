@@ -1,0 +1,16 @@
+//! The pure domain of Tidings: identities, changes, hooks, retry schedules, signing, egress policy
+//! and limits. No I/O, no async, no clock and no randomness of its own: those are handed in.
+
+pub mod change;
+pub mod clock;
+pub mod delivery;
+pub mod egress;
+pub mod format;
+pub mod hook;
+pub mod id;
+pub mod json;
+pub mod key;
+pub mod limits;
+pub mod retry;
+pub mod seal;
+pub mod sign;

@@ -1,0 +1,139 @@
+//! Every limit of Tidings, named, with its unit, in one place.
+
+/// Longest body of a request to us, bytes.
+pub const REQUEST_BODY_BYTES_MAX: usize = 262_144;
+/// Deepest nesting of a JSON document that we accept.
+pub const JSON_DEPTH_MAX: usize = 64;
+/// Most request headers, and all their bytes together.
+pub const REQUEST_HEADERS_MAX: usize = 100;
+/// Most bytes of request line and headers together.
+pub const REQUEST_HEADER_BYTES_MAX: usize = 16_384;
+/// Longest path and query string of a request, bytes.
+pub const REQUEST_TARGET_BYTES_MAX: usize = 8_192;
+/// Longest target of a request (path and query), bytes.
+pub const REQUEST_LINE_BYTES_MAX: usize = 8_192;
+/// A connection must have sent its request headers after this time, ms.
+pub const REQUEST_HEADER_DEADLINE_MS: u64 = 10_000;
+/// A request body must have arrived after this time, ms.
+pub const REQUEST_BODY_DEADLINE_MS: u64 = 15_000;
+/// A kept-alive connection without a request is closed after this time, ms.
+pub const CONNECTION_IDLE_MS: u64 = 75_000;
+/// A connection whose client takes nothing of an answer for this time is closed, ms.
+pub const RESPONSE_STALL_MS: u64 = 15_000;
+/// Requests in progress at shutdown may take this long, ms.
+pub const SHUTDOWN_DRAIN_MS: u64 = 30_000;
+/// Most connections the listener holds open.
+pub const CONNECTIONS_MAX: usize = 4_096;
+
+/// Longest URL that we are given, bytes.
+pub const URL_BYTES_MAX: usize = 2_048;
+/// Most addresses of a name that we look at.
+pub const DNS_ANSWERS_MAX: usize = 16;
+/// Budget of one name look-up, ms.
+pub const DNS_BUDGET_MS: u64 = 5_000;
+/// Budget of connecting, including the TLS handshake, ms.
+pub const CONNECT_DEADLINE_MS: u64 = 5_000;
+/// Total budget of one delivery attempt, response body included, ms.
+pub const DELIVERY_DEADLINE_MS: u64 = 15_000;
+/// Response bytes that we read from a receiver.
+pub const RESPONSE_READ_BYTES_MAX: usize = 65_536;
+/// Response body bytes that we store.
+pub const RESPONSE_STORE_BYTES_MAX: usize = 16_384;
+/// Response header bytes that we accept.
+pub const RESPONSE_HEADER_BYTES_MAX: usize = 65_536;
+/// An idle connection to a receiver is kept this long, ms; then its address is vetted anew.
+pub const RECEIVER_IDLE_MS: u64 = 60_000;
+/// Idle connections kept for one receiver.
+pub const RECEIVER_IDLE_CONNECTIONS_MAX: usize = 64;
+/// Idle connections kept for all receivers together.
+pub const IDLE_CONNECTIONS_MAX: usize = 1_024;
+/// Response headers that we accept.
+pub const RESPONSE_HEADERS_MAX: usize = 100;
+/// The answer to a name look-up is used again this long, ms.
+pub const DNS_REUSE_MS: u64 = 5_000;
+/// Names whose look-ups are remembered.
+pub const DNS_NAMES_MAX: usize = 4_096;
+/// Name look-ups at the same time; each holds a thread.
+pub const DNS_LOOKUPS_MAX: usize = 128;
+
+/// Largest answer of a calendar server, bytes.
+pub const PROVIDER_RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Total budget of one request to a calendar server, ms.
+pub const PROVIDER_DEADLINE_MS: u64 = 30_000;
+/// Most XML nodes in one answer of a calendar server.
+pub const PROVIDER_XML_NODES_MAX: u32 = 2_000_000;
+/// Largest single iCalendar object, bytes.
+pub const PROVIDER_ITEM_BYTES_MAX: usize = 1024 * 1024;
+/// Items in one CalDAV resource: a master and its exceptions.
+pub const RESOURCE_ITEMS_MAX: usize = 5_000;
+/// Observances (changes of clock) evaluated in the time zones that one object defines itself.
+pub const ICALENDAR_OBSERVANCES_MAX: usize = 50;
+/// Objects asked for in one `calendar-multiget`.
+pub const CALDAV_MULTIGET_CHUNK: usize = 50;
+/// Redirects followed while discovering a CalDAV server.
+pub const CALDAV_REDIRECTS_MAX: usize = 5;
+/// Calendars of one account that are watched.
+pub const ACCOUNT_COLLECTIONS_MAX: usize = 1_000;
+/// Items of one calendar that are mirrored.
+pub const COLLECTION_ITEMS_MAX: usize = 100_000;
+
+/// Deliveries in flight in the whole process.
+pub const IN_FLIGHT_MAX: usize = 1_024;
+/// Deliveries in flight of one hook when it does not say, counted until their settle is durable.
+pub const HOOK_CONCURRENCY_DEFAULT: u32 = 16;
+/// The most that a hook may ask for.
+pub const HOOK_CONCURRENCY_MAX: u32 = 256;
+/// Changes that a lane works within; what is unsettled beyond is parked.
+pub const LANE_SPAN: u64 = 1_024;
+/// Changes read from the journal in one go.
+pub const JOURNAL_PAGE: usize = 512;
+/// Rows in one commit.
+pub const COMMIT_ROWS_MAX: usize = 2_000;
+/// Jobs that may wait for the writer; beyond, callers are told to come back.
+pub const WRITER_QUEUE_MAX: usize = 4_096;
+
+/// Changes in one publish request.
+pub const PUBLISH_BATCH_MAX: usize = 1_000;
+/// Longest type of a change, bytes.
+pub const TYPE_BYTES_MAX: usize = 128;
+/// Longest `Idempotency-Key`, bytes.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// An idempotency key is remembered this long, ms.
+pub const IDEMPOTENCY_TTL_MS: i64 = 24 * 3600 * 1000;
+/// Longest name, external id or description, bytes.
+pub const NAME_BYTES_MAX: usize = 256;
+/// Rows on one page when the request does not say, and at most.
+pub const PAGE_DEFAULT: u32 = 50;
+/// The most rows on one page.
+pub const PAGE_MAX: u32 = 1_000;
+/// Triggers of one hook.
+pub const HOOK_TRIGGERS_MAX: usize = 100;
+/// Hooks of one app.
+pub const APP_HOOKS_MAX: u32 = 10_000;
+/// Accounts of one app.
+pub const APP_ACCOUNTS_MAX: u32 = 100_000;
+/// Secrets of one hook that sign at the same time during a rotation.
+pub const HOOK_SECRETS_MAX: usize = 10;
+/// How long a rotated secret goes on signing when the request does not say, ms.
+pub const SECRET_OVERLAP_DEFAULT_MS: i64 = 24 * 3600 * 1000;
+/// The longest span of a retry schedule, ms (8 days).
+pub const RETRY_SPAN_MAX_MS: i64 = 8 * 24 * 3600 * 1000;
+/// The most tries in a retry schedule.
+pub const RETRY_TRIES_MAX: usize = 50;
+/// The longest `Retry-After` that we honour, ms.
+pub const RETRY_AFTER_MAX_MS: i64 = 24 * 3600 * 1000;
+
+/// Streams (server-sent events) open at once in the process.
+pub const STREAMS_MAX: usize = 512;
+/// A stream without changes sends a comment this often, ms.
+pub const STREAM_HEARTBEAT_MS: u64 = 15_000;
+/// Inboxes held in memory.
+pub const INBOXES_MAX: usize = 1_000;
+/// Requests that one inbox remembers.
+pub const INBOX_REQUESTS_MAX: usize = 100;
+/// Bytes that one inbox remembers; a single request is remembered whole.
+pub const INBOX_BYTES_MAX: usize = 262_144;
+/// Inboxes of one app.
+pub const APP_INBOXES_MAX: usize = 20;
+/// Replays of one hook that run at the same time.
+pub const HOOK_REPLAYS_MAX: usize = 10;

@@ -1,0 +1,145 @@
+//! Reading a request: its bearer, and the fields of its JSON object. Unknown fields are tolerated, as
+//! in Connect; wrong types are not.
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::{Map, Value};
+use tidings_core::clock::Timestamp;
+use tidings_core::{json, limits};
+
+use crate::format::PROVIDERS;
+use crate::refusal::Refusal;
+
+/// The end of the year 9999, the last that RFC 3339 can write, ms since the Unix epoch.
+const LATEST_MS: i64 = 253_402_300_799_999;
+
+/// The token behind the scheme `Bearer`.
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
+    let (scheme, token) = single(headers, &AUTHORIZATION)?
+        .and_then(|value| value.split_once(' '))
+        .ok_or_else(Refusal::unauthorized)?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(token.trim())
+    } else {
+        Err(Refusal::unauthorized())
+    }
+}
+
+/// The fields of a request's body.
+#[derive(Debug)]
+pub(crate) struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// Reads a body of at most [`limits::REQUEST_BODY_BYTES_MAX`].
+    pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Self, Refusal> {
+        check_headers(headers)?;
+        match Limited::new(body, limits::REQUEST_BODY_BYTES_MAX).collect().await {
+            Ok(collected) => Self::parse(&collected.to_bytes()),
+            Err(error) if is_too_long(&*error) => Err(Refusal::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                format!("the body has at most {} bytes", limits::REQUEST_BODY_BYTES_MAX),
+            )),
+            Err(_) => Err(Refusal::bad_request("malformed", "the body broke off")),
+        }
+    }
+
+    fn parse(body: &Bytes) -> Result<Self, Refusal> {
+        json::validate(body)
+            .map_err(|error| Refusal::bad_request("malformed", format!("the body is {error}")))?;
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(fields)) => Ok(Self(fields)),
+            _ => Err(Refusal::bad_request("malformed", "the body must be a JSON object")),
+        }
+    }
+
+    /// The provider, which must be one that Connect documents.
+    pub(crate) fn provider(&self) -> Result<String, Refusal> {
+        let provider = self.text("provider")?;
+        if PROVIDERS.contains(&provider.as_str()) {
+            return Ok(provider);
+        }
+        let why = format!("{provider:?} is not supported; use google, microsoft, apple or caldav");
+        Err(Refusal::field("provider", "unsupported_provider", &why))
+    }
+
+    /// A string that must be there and not be empty.
+    pub(crate) fn text(&self, name: &str) -> Result<String, Refusal> {
+        self.optional_text(name)?.ok_or_else(|| Refusal::field(name, "missing", "is required"))
+    }
+
+    /// A string; none when absent, `null` or empty.
+    pub(crate) fn optional_text(&self, name: &str) -> Result<Option<String>, Refusal> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
+            Some(_) => Err(Refusal::field(name, "wrong_type", "must be a string")),
+        }
+    }
+
+    /// A moment in milliseconds since the Unix epoch, fractions cut off; none when absent or `null`.
+    pub(crate) fn optional_millis(&self, name: &str) -> Result<Option<Timestamp>, Refusal> {
+        let value = match self.0.get(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(value) => value,
+        };
+        let millis = value.as_i64().or_else(|| value.as_f64().map(|millis| millis as i64));
+        match millis {
+            Some(millis @ 0..=LATEST_MS) => Ok(Some(Timestamp(millis))),
+            _ => {
+                let why = "must be a number of milliseconds since 1970-01-01T00:00:00Z";
+                Err(Refusal::field(name, "wrong_type", why))
+            }
+        }
+    }
+}
+
+fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {
+    let refuse =
+        |why| Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", why);
+    if single(headers, &CONTENT_ENCODING)?.is_some_and(|e| !e.eq_ignore_ascii_case("identity")) {
+        return Err(refuse("send the body without content-encoding"));
+    }
+    if !single(headers, &CONTENT_TYPE)?.is_some_and(is_json) {
+        return Err(refuse("send the body as content-type: application/json in UTF-8"));
+    }
+    Ok(())
+}
+
+/// Whether a media type is `application/json`, with UTF-8 when it names a charset.
+fn is_json(media_type: &str) -> bool {
+    let mut parts = media_type.split(';').map(str::trim);
+    parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+        && parts.filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
+            !name.eq_ignore_ascii_case("charset")
+                || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        })
+}
+
+/// The value of a header that must not be repeated; empty when it is not text.
+fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(Refusal::bad_request("invalid_header", format!("{name} is given twice")));
+    }
+    Ok(first.map(|value| value.to_str().unwrap_or_default()))
+}
+
+/// Whether our limit, or one of a layer around us, ended the body.
+fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<LengthLimitError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! The format `native@1`: what a native hook receives.
+
+use bytes::Bytes;
+use tidings_core::change::Change;
+use tidings_core::format::{Format, RenderError, RenderInput, Rendered};
+use tidings_core::hook::{is_pattern, pattern_covers};
+
+/// `{"id","type","timestamp","seq","data"}`, with `data` byte for byte as it was published.
+///
+/// Triggers are types, `prefix.*` or `*`.
+pub const NATIVE: Format = Format {
+    name: "native",
+    version: 1,
+    knows: is_pattern,
+    asks: pattern_covers,
+    documents: |_, _| true,
+    render,
+};
+
+fn render(input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
+    let [change] = input.changes else {
+        return Err(RenderError("native@1 carries exactly one change".to_owned()));
+    };
+    Ok(Rendered {
+        headers: Vec::new(),
+        content_type: Some("application/json"),
+        body: envelope(change),
+    })
+}
+
+/// The body of the webhook, and of the change in the live stream.
+fn envelope(change: &Change) -> Bytes {
+    let new = &change.new;
+    let head = format!(
+        r#"{{"id":"{}","type":"{}","timestamp":"{}","seq":{},"data":"#,
+        new.id, new.kind, new.occurred_at, change.seq
+    );
+    // Erased content leaves no document to forward.
+    let data: &[u8] = if new.body.is_empty() { b"null" } else { &new.body };
+    [head.as_bytes(), data, b"}"].concat().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use tidings_core::change::{NewChange, Origin, Subject};
+    use tidings_core::clock::Timestamp;
+    use tidings_core::id::{AppId, Bits96, ChangeId, DeliveryId, HookId};
+
+    use super::*;
+
+    fn change(body: &'static str) -> Change {
+        let id = ChangeId(Bits96::new(1));
+        let new = NewChange {
+            id,
+            kind: "invoice.paid".into(),
+            subject: Subject::default(),
+            order_key: None,
+            occurred_at: Timestamp::parse("2026-03-12T09:01:12Z").unwrap(),
+            origin: Origin::Api,
+            actor: None,
+            traceparent: None,
+            body: Bytes::from_static(body.as_bytes()),
+        };
+        Change { seq: 42, recorded_at: Timestamp(0), new }
+    }
+
+    fn rendered(changes: &[Change]) -> Result<Rendered, RenderError> {
+        (NATIVE.render)(&RenderInput {
+            app: AppId(Bits96::new(1)),
+            hook: HookId(Bits96::new(2)),
+            hook_external_id: None,
+            delivery: DeliveryId(Bits96::new(3)),
+            changes,
+            now: Timestamp(0),
+        })
+    }
+
+    #[test]
+    fn data_is_forwarded_byte_for_byte() {
+        for (body, expect) in [
+            (r#"{ "a" :  1.0, "a":9007199254740993 }"#, r#"{ "a" :  1.0, "a":9007199254740993 }"#),
+            ("", "null"),
+        ] {
+            let sent = rendered(&[change(body)]).unwrap();
+            let expect = format!(
+                r#"{{"id":"chg_00000000000000000001","type":"invoice.paid","timestamp":"2026-03-12T09:01:12.000Z","seq":42,"data":{expect}}}"#
+            );
+            assert_eq!(sent.body, expect.as_bytes());
+            assert_eq!(sent.content_type, Some("application/json"));
+            assert!(tidings_core::json::validate(&sent.body).is_ok());
+        }
+        assert!(rendered(&[]).is_err());
+        assert!(rendered(&[change("1"), change("2")]).is_err());
+    }
+}

@@ -1,0 +1,121 @@
+//! `/users`: end users of an app, and the tokens minted for them.
+
+use axum::Json as Out;
+use axum::extract::State;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use tidings_core::clock::Timestamp;
+use tidings_core::id::UserId;
+use tidings_service::{ConnectToken, User};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::Api;
+use crate::answers::{Answer, Made, PageAnswer, PageQuery, page};
+use crate::body::{Json, OptionalJson};
+use crate::caller::By;
+use crate::keys::{self, CreatedKeyAnswer};
+use crate::path::PathId;
+use crate::query::Query;
+
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(upsert_user, list_users))
+        .routes(routes!(get_user))
+        .routes(routes!(mint_connect_token))
+}
+
+/// An end user to create or find.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"external_id": "user-81"}))]
+pub(crate) struct UserInput {
+    /// The id that the app itself uses.
+    external_id: String,
+}
+
+/// An end user.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"id": "usr_01k4qzv6s8t2m9r3n5b0", "external_id": "user-81",
+    "created_at": "2026-03-12T09:01:12.000Z"}))]
+pub(crate) struct UserAnswer {
+    /// Its id.
+    #[schema(value_type = String)]
+    id: UserId,
+    /// The id that the app itself uses.
+    external_id: String,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
+impl From<User> for UserAnswer {
+    fn from(user: User) -> Self {
+        let User { id, external_id, created_at } = user;
+        Self { id, external_id, created_at }
+    }
+}
+
+/// A Connect token to mint.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(example = json!({"name": "phone", "expires_at": "2027-03-12T09:01:12.000Z"}))]
+pub(crate) struct ConnectTokenInput {
+    /// What people call it; `connect` when absent.
+    name: Option<String>,
+    /// When it stops working by itself.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+}
+
+/// Creates an end user, or finds the one with this external id (200). Needs the scope `accounts`.
+#[utoipa::path(post, path = "/users", tag = "users", request_body = UserInput, responses(
+    (status = 201, description = "created", body = UserAnswer),
+    (status = 200, description = "it existed", body = UserAnswer)))]
+async fn upsert_user(
+    State(api): State<Api>,
+    By(caller): By,
+    Json(input): Json<UserInput>,
+) -> Answer<Made<UserAnswer>> {
+    let (user, created) = api.service.upsert_user(&caller, input.external_id).await?;
+    let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(Made { status, location: format!("/api/v1/users/{}", user.id), body: user.into() })
+}
+
+/// End users, oldest first.
+#[utoipa::path(get, path = "/users", tag = "users", params(PageQuery),
+    responses((status = 200, description = "a page", body = PageAnswer<UserAnswer>)))]
+async fn list_users(
+    State(api): State<Api>,
+    By(caller): By,
+    Query(query): Query<PageQuery>,
+) -> Answer<Out<PageAnswer<UserAnswer>>> {
+    Ok(page(api.service.users(&caller, &query.into()).await?))
+}
+
+/// One end user.
+#[utoipa::path(get, path = "/users/{user_id}", tag = "users", params(("user_id" = String, Path)),
+    responses((status = 200, description = "the end user", body = UserAnswer)))]
+async fn get_user(
+    State(api): State<Api>,
+    By(caller): By,
+    PathId(id): PathId<UserId>,
+) -> Answer<Out<UserAnswer>> {
+    Ok(Out(api.service.user(&caller, id).await?.into()))
+}
+
+/// Mints a bearer of the Mobiscroll Connect surface for one end user; revoke it as a key. Needs the
+/// scope `accounts`.
+#[utoipa::path(post, path = "/users/{user_id}/connect-tokens", tag = "users",
+    params(("user_id" = String, Path)), request_body = Option<ConnectTokenInput>,
+    responses((status = 201, description = "created", body = CreatedKeyAnswer)))]
+async fn mint_connect_token(
+    State(api): State<Api>,
+    By(caller): By,
+    PathId(id): PathId<UserId>,
+    OptionalJson(input): OptionalJson<ConnectTokenInput>,
+) -> Answer<Made<CreatedKeyAnswer>> {
+    let ConnectTokenInput { name, expires_at } = input;
+    let token = ConnectToken { name, expires_at };
+    Ok(keys::created(api.service.mint_connect_token(&caller, id, token).await?))
+}

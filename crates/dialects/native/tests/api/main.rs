@@ -1,0 +1,11 @@
+//! The native API over a real service on a store in a temporary directory.
+#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+
+mod bad_inputs;
+mod idempotency;
+mod isolation;
+mod openapi;
+mod request_id;
+mod scopes;
+mod stream;
+mod world;

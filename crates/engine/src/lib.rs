@@ -1,0 +1,2 @@
+//! Sync, match, deliver, settle.
+pub mod egress;

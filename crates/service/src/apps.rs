@@ -1,0 +1,188 @@
+//! Apps: created and deleted by owner keys, tended by their admins.
+
+use tidings_core::clock::Timestamp;
+use tidings_core::id::AppId;
+use tidings_store as store;
+
+use crate::cursor::List;
+use crate::validate::Checks;
+use crate::{Caller, Error, Page, PageInput, Result, Scope, Service};
+
+/// An app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct App {
+    /// Its id.
+    pub id: AppId,
+    /// What people call it.
+    pub name: String,
+    /// Its id elsewhere.
+    pub external_id: Option<String>,
+    /// Where hooks without a URL of their own deliver.
+    pub webhook_url: Option<String>,
+    /// `seq` of the newest change; 0 before the first.
+    pub seq: u64,
+    /// The first `seq` that the journal still holds or will hold.
+    pub oldest_seq: u64,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last updated.
+    pub updated_at: Timestamp,
+}
+
+impl From<store::App> for App {
+    fn from(app: store::App) -> Self {
+        Self {
+            id: app.id,
+            name: app.name,
+            external_id: app.external_id,
+            webhook_url: app.webhook_url,
+            seq: app.seq,
+            oldest_seq: app.floor_seq + 1,
+            created_at: app.created_at,
+            updated_at: app.updated_at,
+        }
+    }
+}
+
+/// An app to create.
+#[derive(Clone, Debug, Default)]
+pub struct NewApp {
+    /// What people call it.
+    pub name: String,
+    /// Its id elsewhere; unique in the installation.
+    pub external_id: Option<String>,
+    /// Where hooks without a URL of their own deliver.
+    pub webhook_url: Option<String>,
+}
+
+/// What to change about an app; what is absent stays, an inner `None` clears.
+#[derive(Clone, Debug, Default)]
+pub struct AppChanges {
+    /// A new name.
+    pub name: Option<String>,
+    /// A new id elsewhere.
+    pub external_id: Option<Option<String>>,
+    /// A new address for hooks without a URL.
+    pub webhook_url: Option<Option<String>>,
+}
+
+const APPS: List = List("apps", 0);
+
+impl Service {
+    /// Creates an app. Owner keys only.
+    ///
+    /// # Errors
+    /// Forbidden; invalid; conflict when the external id is taken.
+    pub async fn create_app(&self, caller: &Caller, input: NewApp) -> Result<App> {
+        let now = self.now();
+        let id = AppId(self.ids.next(now));
+        self.allow_owner(caller, "app.create", id).await?;
+        let mut checks = Checks::default();
+        checks.name("/name", &input.name);
+        checks.optional_name("/external_id", input.external_id.as_deref());
+        if let Some(url) = &input.webhook_url {
+            checks.url("/webhook_url", url, &self.egress);
+        }
+        checks.done()?;
+        let new = store::NewApp {
+            id,
+            name: input.name,
+            external_id: input.external_id,
+            webhook_url: input.webhook_url,
+            created_at: now,
+        };
+        Ok(self.store.create_app(new, caller.did("app.create", id)).await?.into())
+    }
+
+    /// One app: any for an owner key, its own for another.
+    ///
+    /// # Errors
+    /// Forbidden; not found.
+    pub async fn app(&self, caller: &Caller, id: AppId) -> Result<App> {
+        caller.may(Scope::Read)?;
+        Ok(self.find_app(caller, id).await?.into())
+    }
+
+    /// Apps that the caller can see, oldest first.
+    ///
+    /// # Errors
+    /// Forbidden; invalid.
+    pub async fn apps(&self, caller: &Caller, page: &PageInput) -> Result<Page<App>> {
+        caller.may(Scope::Read)?;
+        let (after, limit) = APPS.begin(page, 0)?;
+        let rows = if caller.is_owner() {
+            self.store.apps(after, limit).await?
+        } else {
+            caller.app.iter().filter(|app| app.app_no > after).cloned().collect()
+        };
+        Ok(APPS.page(rows, limit, |app| app.app_no, App::from))
+    }
+
+    /// Updates an app.
+    ///
+    /// # Errors
+    /// Forbidden; not found; invalid; conflict when the external id is taken.
+    pub async fn update_app(&self, caller: &Caller, id: AppId, changes: AppChanges) -> Result<App> {
+        self.allow(caller, Scope::Admin, "app.update", id).await?;
+        let app = self.find_app(caller, id).await?;
+        let mut checks = Checks::default();
+        checks.optional_name("/name", changes.name.as_deref());
+        checks.optional_name(
+            "/external_id",
+            changes.external_id.iter().flatten().next().map(String::as_str),
+        );
+        if let Some(url) = changes.webhook_url.iter().flatten().next() {
+            checks.url("/webhook_url", url, &self.egress);
+        }
+        checks.done()?;
+        let AppChanges { name, external_id, webhook_url } = changes;
+        let update = store::AppUpdate { name, external_id, webhook_url };
+        let entry = caller.did("app.update", id);
+        Ok(self.store.update_app(app.app_no, update, self.now(), entry).await?.into())
+    }
+
+    /// Deletes an app. Nothing of it is found from now on; its content is erased in the background.
+    /// Owner keys only.
+    ///
+    /// # Errors
+    /// Forbidden; not found.
+    pub async fn delete_app(&self, caller: &Caller, id: AppId) -> Result<()> {
+        self.allow_owner(caller, "app.delete", id).await?;
+        let app = self.find_app(caller, id).await?;
+        self.store.delete_app(app.app_no, self.now(), caller.did("app.delete", id)).await?;
+        let service = self.clone();
+        // An erasure that a crash or a full disk interrupts is taken up by `resume_erasures`.
+        tokio::spawn(async move { drop(service.erase_app(app.app_no).await) });
+        Ok(())
+    }
+
+    /// Finishes erasing the content of deleted apps and accounts. Call it once at start.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn resume_erasures(&self) -> Result<()> {
+        for app_no in self.store.deleted_apps().await? {
+            self.erase_app(app_no).await?;
+        }
+        for account_no in self.store.unerased_accounts().await? {
+            self.erase_account(account_no).await?;
+        }
+        Ok(())
+    }
+
+    async fn erase_app(&self, app_no: i64) -> Result<()> {
+        while self.store.erase_app_step(app_no, self.now()).await? {}
+        Ok(())
+    }
+
+    pub(crate) async fn erase_account(&self, account_no: i64) -> Result<()> {
+        while self.store.erase_account_step(account_no).await? {}
+        Ok(())
+    }
+
+    async fn find_app(&self, caller: &Caller, id: AppId) -> Result<store::App> {
+        let allowed = caller.is_owner() || caller.app_id() == Some(id);
+        let found = if allowed { self.store.app_by_id(id).await? } else { None };
+        found.ok_or(Error::NotFound("app"))
+    }
+}

@@ -1,0 +1,179 @@
+//! Changing a hook: its fields, whether it delivers, and trying it out.
+
+use serde_json::json;
+use tidings_core::change::{NewChange, Origin, Subject, types};
+use tidings_core::hook::{HookStatus, Providers};
+use tidings_core::id::{ChangeId, HookId};
+use tidings_store::{self as store, HookUpdate};
+
+use super::{Hook, check, check_triggers};
+use crate::validate::Checks;
+use crate::{Caller, Error, Receipt, Result, Scope, Service};
+
+/// What to change of a hook; what is absent stays.
+#[derive(Clone, Debug, Default)]
+pub struct HookChanges {
+    /// A new URL; applies to parked deliveries too.
+    pub url: Option<String>,
+    /// New free text.
+    pub description: Option<String>,
+    /// New triggers, from the app's next change on.
+    pub triggers: Option<Vec<String>>,
+    /// Whether it takes only what the format documents, from the app's next change on.
+    pub providers: Option<Providers>,
+    /// Seconds to wait before each attempt; the first is 0.
+    pub retry: Option<Vec<u32>>,
+    /// Deliveries in flight at once.
+    pub concurrency: Option<u32>,
+    /// Total budget of an attempt, ms.
+    pub timeout_ms: Option<u64>,
+}
+
+/// Where an enabled hook goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EnableFrom {
+    /// Where it stood: everything that waits is delivered.
+    #[default]
+    Backlog,
+    /// At the end of the journal: what waits is skipped, visibly.
+    Now,
+}
+
+impl Service {
+    /// Changes a hook.
+    ///
+    /// # Errors
+    /// Forbidden; not found; invalid.
+    pub async fn update_hook(
+        &self,
+        caller: &Caller,
+        id: HookId,
+        changes: HookChanges,
+    ) -> Result<Hook> {
+        self.allow(caller, Scope::Hooks, "hook.update", id).await?;
+        let hook = self.find_hook(caller, id).await?;
+        let update = self.check_changes(&hook, changes)?;
+        self.write_hook(caller, &hook, update, "hook.update").await
+    }
+
+    /// Starts a paused or disabled hook again.
+    ///
+    /// # Errors
+    /// Forbidden; not found; conflict when its URL is not acceptable.
+    pub async fn enable_hook(&self, caller: &Caller, id: HookId, from: EnableFrom) -> Result<Hook> {
+        self.allow(caller, Scope::Hooks, "hook.enable", id).await?;
+        let hook = self.find_hook(caller, id).await?;
+        self.vet_target(caller, &hook)?;
+        let skip = (from == EnableFrom::Now).then(|| "enabled from now on".to_owned());
+        let update = HookUpdate {
+            status: Some((HookStatus::Active, None)),
+            skip_backlog: skip,
+            ..HookUpdate::default()
+        };
+        self.write_hook(caller, &hook, update, "hook.enable").await
+    }
+
+    /// Stops a hook for a while; what it misses waits for it.
+    ///
+    /// # Errors
+    /// Forbidden; not found; conflict when it is disabled.
+    pub async fn pause_hook(&self, caller: &Caller, id: HookId) -> Result<Hook> {
+        self.allow(caller, Scope::Hooks, "hook.pause", id).await?;
+        let hook = self.find_hook(caller, id).await?;
+        if hook.status == HookStatus::Disabled {
+            return Err(Error::Conflict("hook is disabled; enable it before you pause it".into()));
+        }
+        self.stop_hook(caller, &hook, HookStatus::Paused, "hook.pause").await
+    }
+
+    /// Stops a hook until it is enabled; what it misses waits for it.
+    ///
+    /// # Errors
+    /// Forbidden; not found.
+    pub async fn disable_hook(&self, caller: &Caller, id: HookId) -> Result<Hook> {
+        self.allow(caller, Scope::Hooks, "hook.disable", id).await?;
+        let hook = self.find_hook(caller, id).await?;
+        self.stop_hook(caller, &hook, HookStatus::Disabled, "hook.disable").await
+    }
+
+    /// Publishes a test event that only this hook receives, whatever its triggers.
+    ///
+    /// # Errors
+    /// Forbidden; not found; conflict when it is not active or its URL is not acceptable.
+    pub async fn test_hook(&self, caller: &Caller, id: HookId) -> Result<Receipt> {
+        self.allow(caller, Scope::Hooks, "hook.test", id).await?;
+        let hook = self.find_hook(caller, id).await?;
+        if hook.status != HookStatus::Active {
+            let why = format!("hook is {}; enable it before you test it", hook.status.as_str());
+            return Err(Error::Conflict(why));
+        }
+        self.vet_target(caller, &hook)?;
+        let now = self.now();
+        let change = NewChange {
+            id: ChangeId(self.ids.next(now)),
+            kind: types::HOOK_TEST.into(),
+            subject: Subject { hook_no: Some(hook.hook_no), ..Subject::default() },
+            order_key: None,
+            occurred_at: now,
+            origin: Origin::Api,
+            actor: Some(caller.grant_id().to_string()),
+            traceparent: None,
+            body: json!({ "message": "this is a test event", "hook": id }).to_string().into(),
+        };
+        let entry = caller.did("hook.test", id);
+        let appended = self.store.append_audited(hook.app_no, change, entry, now).await?;
+        let change = appended.changes.first().ok_or(Error::Internal)?;
+        Ok(Receipt {
+            id: change.new.id,
+            seq: change.seq,
+            kind: change.new.kind.clone(),
+            recorded_at: change.recorded_at,
+        })
+    }
+
+    async fn stop_hook(
+        &self,
+        caller: &Caller,
+        hook: &store::Hook,
+        status: HookStatus,
+        action: &'static str,
+    ) -> Result<Hook> {
+        let reason = format!("{} by {}", status.as_str(), caller.grant_id());
+        let update = HookUpdate { status: Some((status, Some(reason))), ..HookUpdate::default() };
+        self.write_hook(caller, hook, update, action).await
+    }
+
+    fn check_changes(&self, hook: &store::Hook, changes: HookChanges) -> Result<HookUpdate> {
+        let mut checks = Checks::default();
+        if let Some(url) = &changes.url {
+            checks.url("/url", url, &self.egress);
+        }
+        checks.text("/description", changes.description.as_deref().unwrap_or_default());
+        let current = hook.selection();
+        let mut selection = current.clone();
+        if let Some(triggers) = changes.triggers {
+            match self.formats.get(&current.format) {
+                Some(format) => check_triggers(&mut checks, format, &triggers),
+                None => checks.refuse("/triggers", "format", "its format is not served any more"),
+            }
+            selection.triggers = triggers;
+        }
+        selection.providers = changes.providers.unwrap_or(selection.providers);
+        let service = check::serving(
+            &mut checks,
+            hook.service.clone(),
+            changes.retry,
+            changes.concurrency,
+            changes.timeout_ms,
+        );
+        checks.done()?;
+        Ok(HookUpdate {
+            description: changes.description,
+            url: changes.url,
+            service: Some(service).filter(|service| *service != hook.service),
+            selection: Some(selection).filter(|selection| selection != current),
+            status: None,
+            skip_backlog: None,
+        })
+    }
+}

@@ -1,0 +1,107 @@
+//! The verbs of Tidings: authorisation, validation, limits and audit. Surfaces call only this crate.
+//!
+//! One [`Service`]; its verbs are `impl` blocks, one file per noun. A surface turns its wire into plain
+//! input structs, calls a verb as a [`Caller`], and turns the output or the [`Error`] back.
+//! Everything outside the caller's app is not found, with the same answer as for an unknown id.
+
+mod accounts;
+mod apps;
+mod audit;
+mod authenticate;
+mod bootstrap;
+mod changes;
+mod connect;
+mod cursor;
+mod deliveries;
+mod error;
+mod hooks;
+mod inboxes;
+mod keys;
+mod publish;
+mod replays;
+mod users;
+mod validate;
+
+use std::sync::Arc;
+
+use tidings_core::clock::{Clock, Timestamp};
+use tidings_core::egress::EgressPolicy;
+use tidings_core::format::Formats;
+use tidings_core::id::Ids;
+use tidings_core::limits;
+use tidings_core::seal::Keyring;
+use tidings_store::Store;
+use tokio::sync::{Mutex, Semaphore};
+
+pub use accounts::{Account, AccountChanges, AccountQuery, Calendar, NewAccount, Password};
+pub use apps::{App, AppChanges, NewApp};
+pub use audit::AuditLine;
+pub use authenticate::{Caller, Scope};
+pub use bootstrap::Bootstrap;
+pub use changes::{Change, ChangePage, ChangeStream};
+pub use connect::{SubscribeInput, Subscription, Unsubscribed};
+pub use cursor::{Page, PageInput};
+pub use deliveries::{Attempt, Delivery, DeliveryQuery};
+pub use error::{Error, Field};
+pub use hooks::{
+    CreatedHook, EnableFrom, Hook, HookChanges, HookFrom, NewHook, RotateSecret, Rotated,
+};
+pub use inboxes::{Inbox, InboxRequest};
+pub use keys::{CreatedKey, Key, KeyKind, NewKey};
+pub use publish::{NewPublication, Published, Receipt};
+pub use replays::{NewReplay, Replay, ReplayFrom};
+// What surfaces need of the store's vocabulary, so that they need not know the store.
+pub use tidings_store::{AccountStatus, DeliveryStatus};
+pub use users::{ConnectToken, User};
+
+/// Result of a verb.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// The verbs. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Service {
+    store: Store,
+    clock: Clock,
+    ids: Ids,
+    keyring: Keyring,
+    egress: EgressPolicy,
+    formats: Formats,
+    inboxes: inboxes::Inboxes,
+    streams: Arc<Semaphore>,
+    subscribing: Arc<Mutex<()>>,
+}
+
+impl Service {
+    /// Puts the service together from what is handed down.
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        ids: Ids,
+        keyring: Keyring,
+        egress: EgressPolicy,
+        formats: Formats,
+    ) -> Self {
+        let streams = Arc::new(Semaphore::new(limits::STREAMS_MAX));
+        let inboxes = inboxes::Inboxes::default();
+        let subscribing = Arc::default();
+        Self { store, clock, ids, keyring, egress, formats, inboxes, streams, subscribing }
+    }
+
+    /// The formats that hooks can pin.
+    pub fn formats(&self) -> &Formats {
+        &self.formats
+    }
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn ready(&self) -> Result<()> {
+        self.store.apps(0, 1).await?;
+        Ok(())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

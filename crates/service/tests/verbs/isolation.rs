@@ -1,0 +1,99 @@
+use tidings_core::id::{
+    AccountId, ChangeId, CollectionId, DeliveryId, GrantId, HookId, Ids, InboxId, ReplayId, UserId,
+};
+use tidings_service::{
+    AccountChanges, AppChanges, ConnectToken, EnableFrom, Error, HookChanges, NewHook, NewKey,
+    NewPublication, NewReplay, PageInput, ReplayFrom, RotateSecret, Scope,
+};
+
+use crate::accounts::new_account;
+use crate::setup::{NOON, Setup, new_hook, publication};
+
+/// Asserts that a verb answers for another app's id exactly as for an id that nobody has.
+macro_rules! same_as_unknown {
+    ($($verb:literal: |$id:ident| $call:expr, $foreign:expr, $unknown:expr;)*) => {$({
+        let answers = [$foreign, $unknown].map(|$id| $call);
+        let [foreign, unknown] = answers;
+        let (foreign, unknown) = (foreign.await.err(), unknown.await.err());
+        assert_eq!(foreign, unknown, $verb);
+        assert!(matches!(foreign, Some(Error::NotFound(_))), "{}: {foreign:?}", $verb);
+    })*};
+}
+
+#[tokio::test]
+async fn another_apps_things_look_like_unknown_ones() {
+    let setup = Setup::new().await;
+    let (s, a) = (&setup.service, &setup.with_scopes(&[Scope::Admin]).await);
+    let b = &setup.other_app("b").await;
+    let hook = s.create_hook(b, new_hook()).await.unwrap().hook.id;
+    let account = s.connect_account(b, new_account()).await.unwrap().id;
+    let user = s.upsert_user(b, "ada".into()).await.unwrap().0.id;
+    let change = s.publish(b, publication("a.b", "1"), None, None).await.unwrap().receipts[0].id;
+    let key = NewKey { name: "k".into(), scopes: vec![Scope::Read], ..NewKey::default() };
+    let key = s.create_key(b, key).await.unwrap().key.id;
+    let replay = NewReplay { from: ReplayFrom::Seq(1), until: None };
+    let running = s.create_replay(b, hook, replay).await.unwrap().id;
+    let inbox = s.create_inbox(b).await.unwrap().id;
+    let app = b.app_id().unwrap();
+    let ids = Ids::seeded(77);
+    let next = || ids.next(NOON);
+    let (no_hook, no_account, no_user) = (HookId(next()), AccountId(next()), UserId(next()));
+    same_as_unknown! {
+        "app": |id| s.app(a, id), app, tidings_core::id::AppId(next());
+        "update app": |id| s.update_app(a, id, AppChanges::default()), app, tidings_core::id::AppId(next());
+        "key": |id| s.key(a, id), key, GrantId(next());
+        "revoke key": |id| s.revoke_key(a, id), key, GrantId(next());
+        "user": |id| s.user(a, id), user, no_user;
+        "mint": |id| s.mint_connect_token(a, id, ConnectToken::default()), user, no_user;
+        "account": |id| s.account(a, id), account, no_account;
+        "update account": |id| s.update_account(a, id, AccountChanges::default()), account, no_account;
+        "delete account": |id| s.delete_account(a, id), account, no_account;
+        "sync": |id| s.sync_account(a, id), account, no_account;
+        "calendars": |id| s.calendars(a, id), account, no_account;
+        "publish about": |id| s.publish(a, NewPublication { account: Some(id), ..publication("a.b", "1") }, None, None), account, no_account;
+        "hook": |id| s.hook(a, id), hook, no_hook;
+        "update hook": |id| s.update_hook(a, id, HookChanges::default()), hook, no_hook;
+        "delete hook": |id| s.delete_hook(a, id), hook, no_hook;
+        "enable": |id| s.enable_hook(a, id, EnableFrom::Now), hook, no_hook;
+        "pause": |id| s.pause_hook(a, id), hook, no_hook;
+        "disable": |id| s.disable_hook(a, id), hook, no_hook;
+        "rotate": |id| s.rotate_hook_secret(a, id, RotateSecret::default()), hook, no_hook;
+        "test": |id| s.test_hook(a, id), hook, no_hook;
+        "replay": |id| s.create_replay(a, id, replay), hook, no_hook;
+        "replays": |id| s.replays(a, id), hook, no_hook;
+        "get replay": |id| s.replay(a, hook, id), running, ReplayId(next());
+        "cancel replay": |id| s.cancel_replay(a, hook, id), running, ReplayId(next());
+        "hook for user": |id| s.create_hook(a, NewHook { user: Some(id), ..new_hook() }), user, no_user;
+        "hook for account": |id| s.create_hook(a, NewHook { account: Some(id), ..new_hook() }), account, no_account;
+        "change": |id| s.change(a, id), change, ChangeId(next());
+    }
+    let calendar = NewHook { calendar: Some(CollectionId(next())), ..new_hook() };
+    assert_eq!(s.create_hook(a, calendar).await.err(), Some(Error::NotFound("calendar")));
+    let delivery = DeliveryId(next());
+    assert_eq!(s.delivery(a, delivery).await.err(), Some(Error::NotFound("delivery")));
+    let unknown = s.inbox_requests(a, InboxId(next())).err();
+    assert_eq!(s.inbox_requests(a, inbox).err(), unknown);
+    assert!(s.hook(b, hook).await.is_ok() && s.account(b, account).await.is_ok());
+}
+
+#[tokio::test]
+async fn another_apps_cursors_are_refused_and_lists_show_only_ones_own() {
+    let setup = Setup::new().await;
+    let (s, a) = (&setup.service, &setup.with_scopes(&[Scope::Admin]).await);
+    let b = &setup.other_app("b").await;
+    for _ in 0..2 {
+        setup.hook(b).await;
+    }
+    let one = PageInput { cursor: None, limit: Some(1) };
+    let cursor = s.hooks(b, &one).await.unwrap().next;
+    assert!(cursor.is_some());
+    let refused = s.hooks(a, &PageInput { cursor: cursor.clone(), limit: None }).await;
+    assert!(matches!(refused, Err(Error::Invalid(_))));
+    let refused = s.users(b, &PageInput { cursor, limit: None }).await;
+    assert!(matches!(refused, Err(Error::Invalid(_))), "a cursor of another list");
+    assert!(s.hooks(a, &PageInput::default()).await.unwrap().items.is_empty());
+    let b_actions = setup.audit(b).await;
+    assert!(b_actions.iter().any(|(action, ..)| action == "hook.create"));
+    let a_actions = setup.audit(a).await;
+    assert!(!a_actions.iter().any(|(action, ..)| action == "hook.create"));
+}

@@ -1,0 +1,127 @@
+//! Between ids, which clients know, and store keys, which changes and hooks carry.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use tidings_core::id::{AccountId, Bits96, CollectionId, UserId};
+
+use crate::app::bits;
+use crate::{Result, Store};
+
+/// The ids behind store keys.
+#[derive(Clone, Debug, Default)]
+pub struct ScopeIds {
+    /// End users.
+    pub users: HashMap<i64, UserId>,
+    /// Accounts.
+    pub accounts: HashMap<i64, AccountId>,
+    /// Collections.
+    pub collections: HashMap<i64, CollectionId>,
+}
+
+/// Where a calendar is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CalendarPlace {
+    /// Store key of its account.
+    pub account_no: i64,
+    /// Its own store key.
+    pub collection_no: i64,
+}
+
+const ACCOUNT_ID: &str = "SELECT id FROM account WHERE account_no = ?1";
+
+fn ids<I>(
+    conn: &Connection,
+    sql: &str,
+    keys: Vec<i64>,
+    id: fn(Bits96) -> I,
+) -> Result<HashMap<i64, I>> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut found = HashMap::new();
+    for key in keys {
+        if let Some(bits) = statement.query_row([key], |row| bits(row, "id")).optional()? {
+            found.insert(key, id(bits));
+        }
+    }
+    Ok(found)
+}
+
+impl Store {
+    /// The ids behind store keys, deleted things included.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn scope_ids(
+        &self,
+        users: Vec<i64>,
+        accounts: Vec<i64>,
+        collections: Vec<i64>,
+    ) -> Result<ScopeIds> {
+        self.read(move |conn| {
+            Ok(ScopeIds {
+                users: ids(conn, "SELECT id FROM end_user WHERE user_no = ?1", users, UserId)?,
+                accounts: ids(conn, ACCOUNT_ID, accounts, AccountId)?,
+                collections: ids(
+                    conn,
+                    "SELECT id FROM collection WHERE collection_no = ?1",
+                    collections,
+                    CollectionId,
+                )?,
+            })
+        })
+        .await
+    }
+
+    /// The store key of a collection of an app that is not deleted.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn collection_place(&self, app_no: i64, id: CollectionId) -> Result<Option<i64>> {
+        self.read(move |conn| {
+            Ok(conn
+                .prepare_cached(
+                    "SELECT collection_no FROM collection
+                     WHERE app_no = ?1 AND id = ?2 AND deleted_at IS NULL",
+                )?
+                .query_row(params![app_no, id.0.to_bytes()], |row| row.get(0))
+                .optional()?)
+        })
+        .await
+    }
+
+    /// A calendar by its provider's id, among the accounts of one end user only.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn calendar_of_user(
+        &self,
+        app_no: i64,
+        user_no: i64,
+        provider: String,
+        external_id: String,
+    ) -> Result<Option<CalendarPlace>> {
+        self.read(move |conn| {
+            Ok(conn
+                .prepare_cached(
+                    "SELECT a.account_no, c.collection_no
+                     FROM account a JOIN collection c USING (account_no)
+                     WHERE a.app_no = ?1 AND a.user_no = ?2 AND a.provider = ?3
+                       AND a.deleted_at IS NULL AND c.external_id = ?4 AND c.deleted_at IS NULL
+                     ORDER BY c.collection_no LIMIT 1",
+                )?
+                .query_row(params![app_no, user_no, provider, external_id], |row| {
+                    Ok(CalendarPlace { account_no: row.get(0)?, collection_no: row.get(1)? })
+                })
+                .optional()?)
+        })
+        .await
+    }
+
+    /// The ids of accounts, deleted ones included.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn account_ids(&self, account_nos: Vec<i64>) -> Result<HashMap<i64, AccountId>> {
+        self.read(move |conn| ids(conn, ACCOUNT_ID, account_nos, AccountId)).await
+    }
+}

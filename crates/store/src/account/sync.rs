@@ -1,0 +1,170 @@
+//! What the sync loop reads and writes about accounts.
+
+use rusqlite::params;
+use tidings_core::change::NewChange;
+use tidings_core::clock::Timestamp;
+
+use super::{Account, AccountStatus, change_of, get, list};
+use crate::{AuditEntry, Committed, Result, Store, audit};
+
+/// What a pass of the sync leaves behind, besides the mirror.
+#[derive(Clone, Debug)]
+pub struct SyncState {
+    /// `dirty_gen` as the pass read it before it began.
+    pub synced_gen: i64,
+    /// When the next pass is due, unless a wake-up arrived in the meantime.
+    pub next_sync_at: Timestamp,
+    /// When this pass ended well; absent keeps what is stored.
+    pub last_sync_at: Option<Timestamp>,
+    /// When this pass found a change; absent keeps what is stored.
+    pub last_change_at: Option<Timestamp>,
+    /// Passes that failed since the last one that ended well.
+    pub failures: u32,
+    /// What is wrong, in plain words.
+    pub last_error: Option<String>,
+    /// The discovered calendar home; absent keeps what is stored.
+    pub home_url: Option<String>,
+}
+
+impl Store {
+    /// Asks for a sync at once: raises `dirty_gen`, so that a pass under way is followed by another.
+    ///
+    /// # Errors
+    /// Not found.
+    pub async fn wake_account(
+        &self,
+        account_no: i64,
+        entry: Option<AuditEntry>,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.write(2, move |tx| {
+            let app_no = get(tx.conn, account_no)?.app_no;
+            tx.conn.execute(
+                "UPDATE account SET dirty_gen = dirty_gen + 1, next_sync_at = min(next_sync_at, ?2)
+                 WHERE account_no = ?1",
+                params![account_no, now.0],
+            )?;
+            if let Some(entry) = entry {
+                audit::insert(tx.conn, Some(app_no), &entry, now)?;
+            }
+            tx.announce.push(Committed::Account(account_no));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Turns an account inactive, for a reason in plain words, and appends its `account.inactive`.
+    /// `false` when it was not active, and then nothing happens.
+    ///
+    /// # Errors
+    /// Not found.
+    pub async fn deactivate_account(
+        &self,
+        account_no: i64,
+        reason: String,
+        change: NewChange,
+        entry: AuditEntry,
+        now: Timestamp,
+    ) -> Result<bool> {
+        self.write(5, move |tx| {
+            let account = get(tx.conn, account_no)?;
+            if account.status != AccountStatus::Active {
+                return Ok(false);
+            }
+            tx.conn.execute(
+                "UPDATE account SET status = 'inactive', status_reason = ?2, last_error = ?2,
+                   failures = failures + 1, updated_at = ?3 WHERE account_no = ?1",
+                params![account_no, reason, now.0],
+            )?;
+            change_of(tx, &account, change, &entry, now)?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Marks the first, silent sync of an account done and appends its `account.connected`. `false`
+    /// when that was done already, and then nothing happens.
+    ///
+    /// # Errors
+    /// Not found.
+    pub async fn finish_account_baseline(
+        &self,
+        account_no: i64,
+        change: NewChange,
+        entry: AuditEntry,
+        now: Timestamp,
+    ) -> Result<bool> {
+        self.write(5, move |tx| {
+            let account = get(tx.conn, account_no)?;
+            if account.baseline_done || account.status != AccountStatus::Active {
+                return Ok(false);
+            }
+            tx.conn.execute(
+                "UPDATE account SET baseline_done = 1, updated_at = ?2 WHERE account_no = ?1",
+                params![account_no, now.0],
+            )?;
+            change_of(tx, &account, change, &entry, now)?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Active accounts whose next pass is due at `now`, the longest due first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn due_accounts(&self, now: Timestamp, limit: u32) -> Result<Vec<Account>> {
+        self.read(move |conn| {
+            list(
+                conn,
+                "c.status = 'active' AND c.next_sync_at <= ?1 ORDER BY c.next_sync_at LIMIT ?2",
+                params![now.0, limit],
+            )
+        })
+        .await
+    }
+
+    /// When the next pass of any account is due.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn next_account_due(&self) -> Result<Option<Timestamp>> {
+        self.read(|conn| {
+            let due: Option<i64> = conn
+                .prepare_cached("SELECT min(next_sync_at) FROM account WHERE status = 'active'")?
+                .query_row([], |row| row.get(0))?;
+            Ok(due.map(Timestamp))
+        })
+        .await
+    }
+
+    /// Writes down how a pass went. A wake-up that arrived during the pass stays due.
+    ///
+    /// # Errors
+    /// When the commit fails.
+    pub async fn note_sync(&self, account_no: i64, state: SyncState) -> Result<()> {
+        self.write(1, move |tx| {
+            tx.conn
+                .prepare_cached(
+                    "UPDATE account SET synced_gen = ?2,
+                       next_sync_at = iif(dirty_gen > ?2, min(next_sync_at, ?3), ?3),
+                       last_sync_at = coalesce(?4, last_sync_at),
+                       last_change_at = coalesce(?5, last_change_at),
+                       failures = ?6, last_error = ?7, home_url = coalesce(?8, home_url)
+                     WHERE account_no = ?1 AND deleted_at IS NULL",
+                )?
+                .execute(params![
+                    account_no,
+                    state.synced_gen,
+                    state.next_sync_at.0,
+                    state.last_sync_at.map(|at| at.0),
+                    state.last_change_at.map(|at| at.0),
+                    state.failures,
+                    state.last_error,
+                    state.home_url,
+                ])?;
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,414 @@
+//! Apps, the tenants.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use tidings_core::clock::Timestamp;
+use tidings_core::id::{AppId, Bits96};
+use tidings_core::limits;
+
+use crate::writer::Tx;
+use crate::{AuditEntry, Committed, Error, Result, Store, audit};
+
+/// An app that is not deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct App {
+    /// Store key.
+    pub app_no: i64,
+    /// Its id.
+    pub id: AppId,
+    /// What people call it.
+    pub name: String,
+    /// Its id elsewhere; unique in the installation.
+    pub external_id: Option<String>,
+    /// Where hooks without a URL of their own deliver.
+    pub webhook_url: Option<String>,
+    /// `seq` of the newest change.
+    pub seq: u64,
+    /// Changes up to this `seq` are no longer kept.
+    pub floor_seq: u64,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last updated.
+    pub updated_at: Timestamp,
+}
+
+/// An app to create.
+#[derive(Clone, Debug)]
+pub struct NewApp {
+    /// Its id.
+    pub id: AppId,
+    /// What people call it.
+    pub name: String,
+    /// Its id elsewhere.
+    pub external_id: Option<String>,
+    /// Where hooks without a URL of their own deliver.
+    pub webhook_url: Option<String>,
+    /// Now.
+    pub created_at: Timestamp,
+}
+
+/// What to change about an app; what is absent stays, an inner `None` clears.
+#[derive(Clone, Debug, Default)]
+pub struct AppUpdate {
+    /// A new name.
+    pub name: Option<String>,
+    /// A new id elsewhere.
+    pub external_id: Option<Option<String>>,
+    /// A new address for hooks without a URL.
+    pub webhook_url: Option<Option<String>>,
+}
+
+/// How much of what is limited an app has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppCounts {
+    /// Hooks that are not deleted.
+    pub hooks: u32,
+    /// Accounts that are not deleted.
+    pub accounts: u32,
+}
+
+const COLUMNS: &str =
+    "app_no, id, name, external_id, webhook_url, seq, floor_seq, created_at, updated_at";
+
+pub(crate) fn from_row(row: &Row<'_>) -> rusqlite::Result<App> {
+    Ok(App {
+        app_no: row.get("app_no")?,
+        id: AppId(bits(row, "id")?),
+        name: row.get("name")?,
+        external_id: row.get("external_id")?,
+        webhook_url: row.get("webhook_url")?,
+        seq: row.get("seq")?,
+        floor_seq: row.get("floor_seq")?,
+        created_at: Timestamp(row.get("created_at")?),
+        updated_at: Timestamp(row.get("updated_at")?),
+    })
+}
+
+/// Reads 96 bits; the schema says that there are 12 bytes.
+pub(crate) fn bits(row: &Row<'_>, column: &str) -> rusqlite::Result<Bits96> {
+    let bytes: [u8; 12] = row.get(column)?;
+    Ok(Bits96::from_bytes(&bytes).expect("12 bytes are 96 bits"))
+}
+
+/// Finds an app by its store key.
+pub(crate) fn get(conn: &Connection, app_no: i64) -> Result<Option<App>> {
+    Ok(conn
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM app WHERE app_no = ?1 AND deleted_at IS NULL"
+        ))?
+        .query_row([app_no], from_row)
+        .optional()?)
+}
+
+/// Counts what is limited, inside the transaction that adds to it.
+pub(crate) fn counts(conn: &Connection, app_no: i64) -> Result<AppCounts> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT (SELECT count(*) FROM hook WHERE app_no = ?1 AND deleted_at IS NULL),
+                    (SELECT count(*) FROM account WHERE app_no = ?1 AND deleted_at IS NULL)",
+        )?
+        .query_row([app_no], |row| Ok(AppCounts { hooks: row.get(0)?, accounts: row.get(1)? }))?)
+}
+
+impl Store {
+    /// Creates an app.
+    ///
+    /// # Errors
+    /// Conflict when the external id is taken.
+    pub async fn create_app(&self, new: NewApp, entry: AuditEntry) -> Result<App> {
+        self.write(2, move |tx| {
+            tx.conn
+                .execute(
+                    "INSERT INTO app (id, name, external_id, webhook_url, created_at, updated_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+                    params![
+                        new.id.0.to_bytes(),
+                        new.name,
+                        new.external_id,
+                        new.webhook_url,
+                        new.created_at.0
+                    ],
+                )
+                .map_err(|error| taken(error, "another app has this external id"))?;
+            let app_no = tx.conn.last_insert_rowid();
+            audit::insert(tx.conn, Some(app_no), &entry, new.created_at)?;
+            tx.announce.push(Committed::App(app_no));
+            get(tx.conn, app_no)?.ok_or_else(|| Error::not_found("app"))
+        })
+        .await
+    }
+
+    /// Finds an app by its id.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn app_by_id(&self, id: AppId) -> Result<Option<App>> {
+        self.read(move |conn| {
+            Ok(conn
+                .prepare_cached(&format!(
+                    "SELECT {COLUMNS} FROM app WHERE id = ?1 AND deleted_at IS NULL"
+                ))?
+                .query_row([id.0.to_bytes()], from_row)
+                .optional()?)
+        })
+        .await
+    }
+
+    /// Finds an app by its store key.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn app(&self, app_no: i64) -> Result<Option<App>> {
+        self.read(move |conn| get(conn, app_no)).await
+    }
+
+    /// Apps after store key `after`, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn apps(&self, after: i64, limit: u32) -> Result<Vec<App>> {
+        self.read(move |conn| {
+            let mut statement = conn.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM app WHERE app_no > ?1 AND deleted_at IS NULL
+                 ORDER BY app_no LIMIT ?2"
+            ))?;
+            let rows = statement.query_map(params![after, limit], from_row)?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    /// Counts an app's hooks and accounts.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn app_counts(&self, app_no: i64) -> Result<AppCounts> {
+        self.read(move |conn| counts(conn, app_no)).await
+    }
+
+    /// Updates an app.
+    ///
+    /// # Errors
+    /// Not found; conflict when the external id is taken.
+    pub async fn update_app(
+        &self,
+        app_no: i64,
+        update: AppUpdate,
+        now: Timestamp,
+        entry: AuditEntry,
+    ) -> Result<App> {
+        self.write(2, move |tx| {
+            let app = get(tx.conn, app_no)?.ok_or_else(|| Error::not_found("app"))?;
+            tx.conn
+                .execute(
+                    "UPDATE app SET name = ?2, external_id = ?3, webhook_url = ?4, updated_at = ?5
+                     WHERE app_no = ?1",
+                    params![
+                        app_no,
+                        update.name.unwrap_or(app.name),
+                        update.external_id.unwrap_or(app.external_id),
+                        update.webhook_url.unwrap_or(app.webhook_url),
+                        now.0
+                    ],
+                )
+                .map_err(|error| taken(error, "another app has this external id"))?;
+            audit::insert(tx.conn, Some(app_no), &entry, now)?;
+            tx.announce.push(Committed::App(app_no));
+            get(tx.conn, app_no)?.ok_or_else(|| Error::not_found("app"))
+        })
+        .await
+    }
+
+    /// Marks an app deleted: from this commit on nothing of it is found. Its content is erased
+    /// afterwards by [`Store::erase_app_step`].
+    ///
+    /// # Errors
+    /// Not found.
+    pub async fn delete_app(&self, app_no: i64, now: Timestamp, entry: AuditEntry) -> Result<()> {
+        self.write(2, move |tx| {
+            let deleted = tx.conn.execute(
+                "UPDATE app SET deleted_at = ?2, updated_at = ?2, external_id = NULL,
+                   webhook_url = NULL WHERE app_no = ?1 AND deleted_at IS NULL",
+                params![app_no, now.0],
+            )?;
+            if deleted == 0 {
+                return Err(Error::not_found("app"));
+            }
+            audit::insert(tx.conn, Some(app_no), &entry, now)?;
+            tx.announce.push(Committed::App(app_no));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Erases some content of a deleted app in one bounded commit; `false` once nothing is left.
+    ///
+    /// # Errors
+    /// When the commit fails.
+    pub async fn erase_app_step(&self, app_no: i64, now: Timestamp) -> Result<bool> {
+        self.write(limits::COMMIT_ROWS_MAX, move |tx| erase_some(tx, app_no, now)).await
+    }
+
+    /// Store keys of deleted apps, whose erasure a crash may have interrupted.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn deleted_apps(&self) -> Result<Vec<i64>> {
+        self.read(|conn| {
+            let mut statement =
+                conn.prepare("SELECT app_no FROM app WHERE deleted_at IS NOT NULL")?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+}
+
+/// What the erasure of an app does, in this order: ?1 the app, ?2 now, ?3 the most rows.
+const ERASURES: [&str; 11] = [
+    "UPDATE access_grant SET revoked_at = ?2 WHERE grant_no IN
+       (SELECT grant_no FROM access_grant WHERE app_no = ?1 AND revoked_at IS NULL LIMIT ?3)",
+    "UPDATE hook SET deleted_at = ?2, url = NULL, description = '' WHERE hook_no IN
+       (SELECT hook_no FROM hook WHERE app_no = ?1 AND deleted_at IS NULL LIMIT ?3)",
+    "UPDATE account SET deleted_at = ?2, status = 'deleted', name = '', credential = NULL,
+       username = NULL, server_url = NULL, home_url = NULL, last_error = NULL WHERE account_no IN
+       (SELECT account_no FROM account WHERE app_no = ?1 AND status <> 'deleted' LIMIT ?3)",
+    "UPDATE collection SET deleted_at = ?2, name = NULL, details = '{}' WHERE collection_no IN
+       (SELECT c.collection_no FROM account a JOIN collection c USING (account_no)
+        WHERE a.app_no = ?1 AND c.deleted_at IS NULL LIMIT ?3)",
+    "UPDATE end_user SET external_id = 'erased ' || user_no WHERE user_no IN
+       (SELECT user_no FROM end_user
+        WHERE app_no = ?1 AND external_id <> 'erased ' || user_no LIMIT ?3)",
+    "DELETE FROM hook_secret WHERE secret_no IN (SELECT s.secret_no
+       FROM hook h JOIN hook_secret s USING (hook_no) WHERE h.app_no = ?1 LIMIT ?3)",
+    "DELETE FROM parked WHERE (hook_no, cursor_no, first_seq, group_key) IN
+       (SELECT p.hook_no, p.cursor_no, p.first_seq, p.group_key
+        FROM hook h JOIN parked p USING (hook_no) WHERE h.app_no = ?1 LIMIT ?3)",
+    "DELETE FROM cursor WHERE (hook_no, cursor_no) IN (SELECT c.hook_no, c.cursor_no
+       FROM hook h JOIN cursor c USING (hook_no) WHERE h.app_no = ?1 LIMIT ?3)",
+    "DELETE FROM attempt WHERE attempt_no IN (SELECT t.attempt_no
+       FROM hook h JOIN attempt t USING (hook_no) WHERE h.app_no = ?1 LIMIT ?3)",
+    "DELETE FROM item WHERE (collection_no, item_key) IN
+       (SELECT i.collection_no, i.item_key FROM account a JOIN collection c USING (account_no)
+        JOIN item i USING (collection_no) WHERE a.app_no = ?1 LIMIT ?3)",
+    "DELETE FROM change_body WHERE app_no = ?1 AND seq IN
+       (SELECT seq FROM change_body WHERE app_no = ?1 ORDER BY seq LIMIT ?3)",
+];
+
+/// One step of each kind until the budget of a commit is used.
+fn erase_some(tx: &mut Tx<'_>, app_no: i64, now: Timestamp) -> Result<bool> {
+    let mut budget = limits::COMMIT_ROWS_MAX;
+    for sql in ERASURES {
+        let done = tx.conn.prepare_cached(sql)?.execute(params![app_no, now.0, budget])?;
+        budget -= done;
+        if budget == 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Says which uniqueness was violated.
+pub(crate) fn taken(error: rusqlite::Error, why: &'static str) -> Error {
+    let error = Error::from(error);
+    if error.is_conflict() { Error::conflict(why) } else { error }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidings_core::id::Ids;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_795_248_000_000);
+
+    fn entry() -> AuditEntry {
+        AuditEntry {
+            actor: "system".into(),
+            action: "app.test",
+            object: String::new(),
+            denied: false,
+            detail: serde_json::json!({}),
+        }
+    }
+
+    async fn new_app(store: &Store, ids: &Ids, name: &str) -> App {
+        let new = NewApp {
+            id: AppId(ids.next(NOW)),
+            name: name.into(),
+            external_id: None,
+            webhook_url: None,
+            created_at: NOW,
+        };
+        store.create_app(new, entry()).await.unwrap()
+    }
+
+    /// Gives an app `count` end users, accounts and change bodies, without ceremony.
+    async fn fill(store: &Store, ids: &Ids, app_no: i64, count: usize) {
+        let ids = ids.clone();
+        store
+            .write(1, move |tx| {
+                for n in 1..=count {
+                    let (user, account) = (ids.next(NOW).to_bytes(), ids.next(NOW).to_bytes());
+                    tx.conn.execute(
+                        "INSERT INTO end_user (id, app_no, external_id, created_at)
+                         VALUES (?1, ?2, ?3, 0)",
+                        params![user, app_no, format!("ada {n}")],
+                    )?;
+                    tx.conn.execute(
+                        "INSERT INTO account (id, app_no, provider, name, credential, status,
+                           next_sync_at, created_at, updated_at)
+                         VALUES (?1, ?2, 'caldav', 'ada', x'00', 'active', 0, 0, 0)",
+                        params![account, app_no],
+                    )?;
+                    tx.conn.execute(
+                        "INSERT INTO change_body (app_no, seq, body) VALUES (?1, ?2, x'7b7d')",
+                        params![app_no, n],
+                    )?;
+                }
+                Ok(())
+            })
+            .await
+            .unwrap();
+    }
+
+    /// What is left of an app's content.
+    async fn left(store: &Store, app_no: i64) -> (i64, i64, i64) {
+        store
+            .read(move |conn| {
+                let count = |sql: &str| conn.query_row(sql, [app_no], |row| row.get(0));
+                Ok((
+                    count("SELECT count(*) FROM end_user WHERE app_no = ?1 AND external_id GLOB 'ada*'")?,
+                    count("SELECT count(*) FROM account WHERE app_no = ?1 AND credential NOT NULL")?,
+                    count("SELECT count(*) FROM change_body WHERE app_no = ?1")?,
+                ))
+            })
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_app_is_erased_in_bounded_steps_and_its_neighbour_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let ids = Ids::seeded(1);
+        let (app, neighbour) = (new_app(&store, &ids, "a").await, new_app(&store, &ids, "b").await);
+        let count = limits::COMMIT_ROWS_MAX - 500;
+        fill(&store, &ids, app.app_no, count).await;
+        fill(&store, &ids, neighbour.app_no, 3).await;
+        store.delete_app(app.app_no, NOW, entry()).await.unwrap();
+        assert_eq!(store.app_by_id(app.id).await.unwrap(), None);
+        let mut steps = 0;
+        while store.erase_app_step(app.app_no, NOW).await.unwrap() {
+            steps += 1;
+        }
+        assert_eq!(
+            steps,
+            3 * count / limits::COMMIT_ROWS_MAX,
+            "a step was not as full as it may be"
+        );
+        assert_eq!(left(&store, app.app_no).await, (0, 0, 0));
+        assert_eq!(left(&store, neighbour.app_no).await, (3, 3, 3));
+        let again = store.delete_app(app.app_no, NOW, entry()).await;
+        assert!(again.is_err_and(|error| error.is_not_found()));
+    }
+}

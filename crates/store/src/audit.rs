@@ -1,0 +1,140 @@
+//! The audit log: who did what to which object, and what was refused. A verb's row is written in the
+//! verb's own transaction.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, Row, params};
+use tidings_core::change::NewChange;
+use tidings_core::clock::Timestamp;
+
+use crate::{Appended, Result, Store, journal};
+
+/// One line that a verb writes into the audit log.
+#[derive(Clone, Debug)]
+pub struct AuditEntry {
+    /// Who: a grant's id, or `system`.
+    pub actor: String,
+    /// What: `hook.create`, `account.delete`, …
+    pub action: &'static str,
+    /// To what: an id.
+    pub object: String,
+    /// Whether it was refused.
+    pub denied: bool,
+    /// More, with every secret left out.
+    pub detail: serde_json::Value,
+}
+
+/// A line of the audit log.
+#[derive(Clone, Debug)]
+pub struct AuditRow {
+    /// Its number; later lines have greater ones.
+    pub audit_no: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who: a grant's id, or `system`.
+    pub actor: String,
+    /// What.
+    pub action: String,
+    /// To what.
+    pub object: String,
+    /// Whether it was refused.
+    pub denied: bool,
+    /// More.
+    pub detail: serde_json::Value,
+}
+
+/// Writes one line as part of the transaction; without an app it is about the installation itself.
+pub(crate) fn insert(
+    conn: &Connection,
+    app_no: Option<i64>,
+    entry: &AuditEntry,
+    now: Timestamp,
+) -> Result<()> {
+    conn.prepare_cached(
+        "INSERT INTO audit (app_no, at, actor, action, object, outcome, detail)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
+        app_no,
+        now.0,
+        entry.actor,
+        entry.action,
+        entry.object,
+        if entry.denied { "denied" } else { "done" },
+        entry.detail.to_string(),
+    ])?;
+    Ok(())
+}
+
+impl Store {
+    /// Writes a line on its own: for what was refused, which has no transaction.
+    ///
+    /// # Errors
+    /// When the commit fails.
+    pub async fn audit(
+        &self,
+        app_no: Option<i64>,
+        entry: AuditEntry,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.write(1, move |tx| insert(tx.conn, app_no, &entry, now)).await
+    }
+
+    /// Appends a change and its audit line together.
+    ///
+    /// # Errors
+    /// As for publishing.
+    pub async fn append_audited(
+        &self,
+        app_no: i64,
+        change: NewChange,
+        entry: AuditEntry,
+        now: Timestamp,
+    ) -> Result<Arc<Appended>> {
+        self.write(4, move |tx| {
+            let appended = journal::append(tx, app_no, vec![change], now)?;
+            insert(tx.conn, Some(app_no), &entry, now)?;
+            Ok(appended)
+        })
+        .await
+    }
+
+    /// Lines of an app (of the installation when absent), newest first, older than line `before`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn audit_rows(
+        &self,
+        app_no: Option<i64>,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>> {
+        self.read(move |conn| {
+            let mut statement = conn.prepare_cached(
+                "SELECT audit_no, at, actor, action, object, outcome, detail FROM audit
+                 WHERE app_no IS ?1 AND audit_no < ?2 ORDER BY audit_no DESC LIMIT ?3",
+            )?;
+            let rows = statement
+                .query_map(params![app_no, before.unwrap_or(i64::MAX), limit], from_row)?;
+            rows.map(|row| {
+                let (row, detail) = row?;
+                Ok(AuditRow { detail: serde_json::from_str(&detail)?, ..row })
+            })
+            .collect()
+        })
+        .await
+    }
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<(AuditRow, String)> {
+    let line = AuditRow {
+        audit_no: row.get(0)?,
+        at: Timestamp(row.get(1)?),
+        actor: row.get(2)?,
+        action: row.get(3)?,
+        object: row.get(4)?,
+        denied: row.get::<_, String>(5)? == "denied",
+        detail: serde_json::Value::Null,
+    };
+    Ok((line, row.get(6)?))
+}

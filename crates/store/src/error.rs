@@ -1,0 +1,160 @@
+//! The store's one error.
+
+use std::fmt;
+
+/// Why a store call failed. Opaque; ask it with the `is_…` predicates.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    NotFound(&'static str),
+    Conflict(&'static str),
+    KeyReused,
+    Gone { oldest: u64 },
+    Busy,
+    Full,
+    Unavailable,
+    Schema,
+    Corrupt(&'static str),
+    Failed,
+}
+
+impl Error {
+    /// The named thing does not exist.
+    pub fn not_found(what: &'static str) -> Self {
+        Self { kind: Kind::NotFound(what), source: None }
+    }
+
+    /// The write contradicts what is stored.
+    pub fn conflict(why: &'static str) -> Self {
+        Self { kind: Kind::Conflict(why), source: None }
+    }
+
+    pub(crate) fn key_reused() -> Self {
+        Self { kind: Kind::KeyReused, source: None }
+    }
+
+    /// The journal no longer holds what was asked for; `oldest` is the first `seq` it holds.
+    pub fn gone(oldest: u64) -> Self {
+        Self { kind: Kind::Gone { oldest }, source: None }
+    }
+
+    pub(crate) fn full() -> Self {
+        Self { kind: Kind::Full, source: None }
+    }
+
+    pub(crate) fn busy() -> Self {
+        Self { kind: Kind::Busy, source: None }
+    }
+
+    pub(crate) fn unavailable() -> Self {
+        Self { kind: Kind::Unavailable, source: None }
+    }
+
+    pub(crate) fn corrupt(what: &'static str) -> Self {
+        Self { kind: Kind::Corrupt(what), source: None }
+    }
+
+    pub(crate) fn failed() -> Self {
+        Self { kind: Kind::Failed, source: None }
+    }
+
+    pub(crate) fn schema(why: impl Into<String>) -> Self {
+        Self { kind: Kind::Schema, source: Some(why.into().into()) }
+    }
+
+    pub(crate) fn directory(error: std::io::Error) -> Self {
+        Self { kind: Kind::Unavailable, source: Some(Box::new(error)) }
+    }
+
+    /// Whether the named thing does not exist.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self.kind, Kind::NotFound(_))
+    }
+
+    /// What does not exist: `hook`, `account`, …
+    pub fn not_found_what(&self) -> Option<&'static str> {
+        if let Kind::NotFound(what) = self.kind { Some(what) } else { None }
+    }
+
+    /// Whether the write contradicts what is stored.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self.kind, Kind::Conflict(_))
+    }
+
+    /// Whether an idempotency key was used for another request before.
+    pub fn is_key_reused(&self) -> bool {
+        self.kind == Kind::KeyReused
+    }
+
+    /// The first `seq` that the journal holds, when the one asked for is older.
+    pub fn gone_oldest(&self) -> Option<u64> {
+        if let Kind::Gone { oldest } = self.kind { Some(oldest) } else { None }
+    }
+
+    /// Whether the writer has too much to do; trying again later helps.
+    pub fn is_busy(&self) -> bool {
+        self.kind == Kind::Busy
+    }
+
+    /// Whether the disk is full.
+    pub fn is_full(&self) -> bool {
+        self.kind == Kind::Full
+    }
+
+    /// Whether the store cannot be used at the moment.
+    pub fn is_unavailable(&self) -> bool {
+        self.kind == Kind::Unavailable
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::NotFound(what) => write!(f, "{what} not found"),
+            Kind::Conflict(why) => f.write_str(why),
+            Kind::KeyReused => f.write_str("idempotency key was used for another request"),
+            Kind::Gone { oldest } => write!(f, "no longer kept; the oldest seq is {oldest}"),
+            Kind::Busy => f.write_str("store is busy; try again in a moment"),
+            Kind::Full => f.write_str("disk is full; free some space"),
+            Kind::Unavailable => f.write_str("store is unavailable"),
+            Kind::Schema => f.write_str("store has an unexpected schema"),
+            Kind::Corrupt(what) => write!(f, "stored {what} cannot be read"),
+            Kind::Failed => f.write_str("store call failed"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        let kind = match error.sqlite_error_code() {
+            Some(ErrorCode::ConstraintViolation) => {
+                Kind::Conflict("already exists or still in use")
+            }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Kind::Busy,
+            Some(ErrorCode::DiskFull) => Kind::Full,
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
+                Kind::Unavailable
+            }
+            _ => Kind::Failed,
+        };
+        Self { kind, source: Some(Box::new(error)) }
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self { kind: Kind::Corrupt("JSON"), source: Some(Box::new(error)) }
+    }
+}

@@ -1,0 +1,337 @@
+//! The journal: append, read, publish once.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use tidings_core::change::{Change, NewChange, Origin, Subject};
+use tidings_core::clock::Timestamp;
+use tidings_core::id::{Bits96, ChangeId};
+use tidings_core::limits;
+
+use crate::writer::Tx;
+use crate::{Committed, Error, Result, Store};
+
+/// Changes that one commit appended to one app's journal, in order of `seq`.
+#[derive(Debug)]
+pub struct Appended {
+    /// The app.
+    pub app_no: i64,
+    /// The changes; never empty.
+    pub changes: Vec<Change>,
+}
+
+/// Identifies a publish request that may be repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Hash of the client's key.
+    pub key_hash: [u8; 32],
+    /// Hash of what it asked for.
+    pub request_hash: [u8; 32],
+}
+
+/// The answer to a publish request.
+#[derive(Debug)]
+pub struct Published {
+    /// The changes as they stand in the journal.
+    pub appended: Arc<Appended>,
+    /// Whether an earlier request with the same key had written them.
+    pub replayed: bool,
+}
+
+/// Appends to the journal of an app, inside the job's transaction. The only writer of the journal.
+///
+/// # Errors
+/// Not found when the app does not exist; conflict when an id is already in its journal.
+pub(crate) fn append(
+    tx: &mut Tx<'_>,
+    app_no: i64,
+    changes: Vec<NewChange>,
+    now: Timestamp,
+) -> Result<Arc<Appended>> {
+    let count = changes.len() as u64;
+    let last: u64 = tx
+        .conn
+        .prepare_cached(
+            "UPDATE app SET seq = seq + ?2 WHERE app_no = ?1 AND deleted_at IS NULL RETURNING seq",
+        )?
+        .query_row(params![app_no, count], |row| row.get(0))
+        .optional()?
+        .ok_or(Error::not_found("app"))?;
+    let first = last - count + 1;
+    let changes: Vec<Change> =
+        (first..).zip(changes).map(|(seq, new)| Change { seq, recorded_at: now, new }).collect();
+    for change in &changes {
+        insert(tx.conn, app_no, change)?;
+    }
+    let appended = Arc::new(Appended { app_no, changes });
+    if count > 0 {
+        tx.announce.push(Committed::Appended(Arc::clone(&appended)));
+    }
+    Ok(appended)
+}
+
+fn insert(conn: &Connection, app_no: i64, change: &Change) -> Result<()> {
+    let Change { seq, recorded_at, new } = change;
+    let subject = &new.subject;
+    conn.prepare_cached(
+        "INSERT INTO change (app_no, seq, id, type, user_no, account_no, collection_no, provider, item,
+           hook_no, order_key, occurred_at, recorded_at, origin, actor, traceparent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+    )?
+    .execute(params![
+        app_no,
+        seq,
+        new.id.0.to_bytes(),
+        new.kind,
+        subject.user_no,
+        subject.account_no,
+        subject.collection_no,
+        subject.provider,
+        subject.item,
+        subject.hook_no,
+        new.order_key,
+        new.occurred_at.0,
+        recorded_at.0,
+        new.origin.as_str(),
+        new.actor,
+        new.traceparent,
+    ])?;
+    conn.prepare_cached("INSERT INTO change_body (app_no, seq, body) VALUES (?1, ?2, ?3)")?
+        .execute(params![app_no, seq, new.body.as_ref()])?;
+    Ok(())
+}
+
+const SELECT: &str = "SELECT c.seq, c.id, c.type, c.user_no, c.account_no, c.collection_no,
+    c.provider, c.item, c.hook_no, c.order_key, c.occurred_at, c.recorded_at, c.origin, c.actor,
+    c.traceparent, b.body
+  FROM change c LEFT JOIN change_body b ON b.app_no = c.app_no AND b.seq = c.seq";
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Result<Change>> {
+    let (id, origin): (Vec<u8>, String) = (row.get(1)?, row.get(12)?);
+    let (Some(id), Some(origin)) = (Bits96::from_bytes(&id), Origin::parse(&origin)) else {
+        return Ok(Err(Error::corrupt("change")));
+    };
+    Ok(Ok(Change {
+        seq: row.get(0)?,
+        recorded_at: Timestamp(row.get(11)?),
+        new: NewChange {
+            id: ChangeId(id),
+            kind: row.get(2)?,
+            subject: Subject {
+                user_no: row.get(3)?,
+                account_no: row.get(4)?,
+                collection_no: row.get(5)?,
+                provider: row.get(6)?,
+                item: row.get(7)?,
+                hook_no: row.get(8)?,
+            },
+            order_key: row.get(9)?,
+            occurred_at: Timestamp(row.get(10)?),
+            origin,
+            actor: row.get(13)?,
+            traceparent: row.get(14)?,
+            body: row.get::<_, Option<Vec<u8>>>(15)?.map(Bytes::from).unwrap_or_default(),
+        },
+    }))
+}
+
+fn range(
+    conn: &Connection,
+    app_no: i64,
+    after: u64,
+    until: u64,
+    limit: usize,
+) -> Result<Vec<Change>> {
+    let mut statement = conn.prepare_cached(&format!(
+        "{SELECT} WHERE c.app_no = ?1 AND c.seq > ?2 AND c.seq <= ?3 ORDER BY c.seq LIMIT ?4"
+    ))?;
+    let until = i64::try_from(until).unwrap_or(i64::MAX);
+    let rows = statement.query_map(params![app_no, after, until, limit as i64], from_row)?;
+    rows.map(|row| row?).collect()
+}
+
+impl Store {
+    /// Appends changes, at most once for equal `idempotency`.
+    ///
+    /// # Errors
+    /// Key reused when it was used for another request; conflict when an id is already taken.
+    pub async fn publish(
+        &self,
+        app_no: i64,
+        changes: Vec<NewChange>,
+        idempotency: Option<Idempotency>,
+        now: Timestamp,
+    ) -> Result<Published> {
+        let rows = changes.len() * 2 + 2;
+        self.write(rows, move |tx| {
+            let Some(once) = idempotency else {
+                return Ok(Published {
+                    appended: append(tx, app_no, changes, now)?,
+                    replayed: false,
+                });
+            };
+            if let Some(appended) = earlier(tx.conn, app_no, &once, now)? {
+                return Ok(Published { appended, replayed: true });
+            }
+            let appended = append(tx, app_no, changes, now)?;
+            remember(tx.conn, &appended, &once, now)?;
+            Ok(Published { appended, replayed: false })
+        })
+        .await
+    }
+
+    /// Changes with `after < seq`, at most `limit`, in order.
+    ///
+    /// # Errors
+    /// Gone when `after` lies below the oldest change that is kept.
+    pub async fn changes(&self, app_no: i64, after: u64, limit: usize) -> Result<Vec<Change>> {
+        self.changes_until(app_no, after, u64::MAX, limit).await
+    }
+
+    /// As [`Store::changes`], with `seq <= until`.
+    ///
+    /// # Errors
+    /// As [`Store::changes`].
+    pub async fn changes_until(
+        &self,
+        app_no: i64,
+        after: u64,
+        until: u64,
+        limit: usize,
+    ) -> Result<Vec<Change>> {
+        self.read(move |conn| {
+            let floor: Option<u64> = conn
+                .prepare_cached("SELECT floor_seq FROM app WHERE app_no = ?1")?
+                .query_row([app_no], |row| row.get(0))
+                .optional()?;
+            match floor {
+                None => Err(Error::not_found("app")),
+                Some(floor) if after < floor => Err(Error::gone(floor + 1)),
+                Some(_) => range(conn, app_no, after, until, limit),
+            }
+        })
+        .await
+    }
+
+    /// One change by its id.
+    ///
+    /// # Errors
+    /// Not found when the app's journal does not hold it.
+    pub async fn change_by_id(&self, app_no: i64, id: ChangeId) -> Result<Change> {
+        self.read(move |conn| {
+            conn.prepare_cached(&format!("{SELECT} WHERE c.app_no = ?1 AND c.id = ?2"))?
+                .query_row(params![app_no, id.0.to_bytes()], from_row)
+                .optional()?
+                .ok_or(Error::not_found("change"))?
+        })
+        .await
+    }
+
+    /// One change by its number.
+    ///
+    /// # Errors
+    /// Not found when the app's journal does not hold it.
+    pub async fn change_by_seq(&self, app_no: i64, seq: u64) -> Result<Change> {
+        self.read(move |conn| {
+            range(conn, app_no, seq.saturating_sub(1), seq, 1)?
+                .pop()
+                .ok_or(Error::not_found("change"))
+        })
+        .await
+    }
+
+    /// The last change recorded before `at`; what lies below the journal's floor counts as before. Found by
+    /// halving, for times of recording grow with `seq`.
+    ///
+    /// # Errors
+    /// Not found when the app does not exist.
+    pub async fn last_seq_before(&self, app_no: i64, at: Timestamp) -> Result<u64> {
+        self.read(move |conn| {
+            let (mut before, mut last): (u64, u64) = conn
+                .prepare_cached("SELECT floor_seq, seq FROM app WHERE app_no = ?1")?
+                .query_row([app_no], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?
+                .ok_or(Error::not_found("app"))?;
+            let mut recorded = conn
+                .prepare_cached("SELECT recorded_at FROM change WHERE app_no = ?1 AND seq = ?2")?;
+            while before < last {
+                let middle = before + (last - before).div_ceil(2);
+                let time: i64 = recorded.query_row(params![app_no, middle], |row| row.get(0))?;
+                if time < at.0 { before = middle } else { last = middle - 1 }
+            }
+            Ok(before)
+        })
+        .await
+    }
+
+    /// Forgets idempotency keys that are too old, a bounded number at a time; returns how many.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn forget_idempotency(&self, now: Timestamp) -> Result<usize> {
+        self.write(limits::COMMIT_ROWS_MAX, move |tx| {
+            let old = now.plus_ms(-limits::IDEMPOTENCY_TTL_MS).0;
+            Ok(tx.conn.execute(
+                "DELETE FROM idempotency WHERE (app_no, key_hash) IN
+                   (SELECT app_no, key_hash FROM idempotency WHERE created_at < ?1 LIMIT ?2)",
+                params![old, limits::COMMIT_ROWS_MAX as i64],
+            )?)
+        })
+        .await
+    }
+}
+
+/// What an earlier request with the same key appended, when there was one within the time we remember.
+fn earlier(
+    conn: &Connection,
+    app_no: i64,
+    once: &Idempotency,
+    now: Timestamp,
+) -> Result<Option<Arc<Appended>>> {
+    let found: Option<(Vec<u8>, u64, u64)> = conn
+        .prepare_cached(
+            "SELECT request_hash, first_seq, last_seq FROM idempotency
+             WHERE app_no = ?1 AND key_hash = ?2 AND created_at >= ?3",
+        )?
+        .query_row(
+            params![app_no, once.key_hash, now.plus_ms(-limits::IDEMPOTENCY_TTL_MS).0],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .optional()?;
+    let Some((request_hash, first, last)) = found else { return Ok(None) };
+    if request_hash != once.request_hash {
+        return Err(Error::key_reused());
+    }
+    let changes = range(conn, app_no, first - 1, last, (last - first + 1) as usize)?;
+    Ok(Some(Arc::new(Appended { app_no, changes })))
+}
+
+fn remember(
+    conn: &Connection,
+    appended: &Appended,
+    once: &Idempotency,
+    now: Timestamp,
+) -> Result<()> {
+    let [first, .., last] = &appended.changes[..] else {
+        let only = appended.changes.first().map_or(0, |change| change.seq);
+        return insert_key(conn, appended.app_no, once, only, only, now);
+    };
+    insert_key(conn, appended.app_no, once, first.seq, last.seq, now)
+}
+
+fn insert_key(
+    conn: &Connection,
+    app_no: i64,
+    once: &Idempotency,
+    first: u64,
+    last: u64,
+    now: Timestamp,
+) -> Result<()> {
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO idempotency (app_no, key_hash, request_hash, first_seq, last_seq, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![app_no, once.key_hash, once.request_hash, first, last, now.0])?;
+    Ok(())
+}

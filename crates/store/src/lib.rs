@@ -1,0 +1,95 @@
+//! Every SQL statement of Tidings.
+//!
+//! One concrete [`Store`]. Nouns are `impl` blocks in files of their own. Writes go through one writer
+//! thread with group commit; reads have connections of their own and never block it.
+//! What was committed is announced in commit order on [`Store::committed`].
+
+mod account;
+mod app;
+mod audit;
+mod cursor;
+mod delivery;
+mod error;
+mod grant;
+mod hook;
+mod journal;
+mod migrate;
+mod mirror;
+mod read;
+mod settle;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
+
+pub use account::{
+    Account, AccountFilter, AccountStatus, AccountUpdate, CalendarPlace, NewAccount, ScopeIds,
+    SyncState,
+};
+pub use app::{App, AppCounts, AppUpdate, NewApp};
+pub use audit::{AuditEntry, AuditRow};
+pub use cursor::{CursorRow, DispatchApp, ParkedRow};
+pub use delivery::{AttemptDetail, DeliveryRow, DeliveryStatus};
+pub use error::Error;
+pub use grant::{EndUser, Grant, GrantKind, NewGrant};
+pub use hook::{Hook, HookSecret, HookUpdate, NewHook, NewSecret};
+pub use journal::{Appended, Idempotency, Published};
+pub use mirror::{Collection, CollectionWrite, Item, ItemWrite, MirrorCommit};
+pub use settle::{AttemptRecord, CursorWrite, HookCount, ParkedWrite, Settle};
+
+use read::Readers;
+use writer::Writer;
+
+/// Result of a store call.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Announcements that a slow listener may miss before it is told to look for itself.
+const ANNOUNCEMENTS_KEPT: usize = 4_096;
+
+/// What a commit changed, announced after it became durable and in commit order.
+#[derive(Clone, Debug)]
+pub enum Committed {
+    /// Changes were appended to an app's journal.
+    Appended(Arc<Appended>),
+    /// An app was created, changed or deleted.
+    App(i64),
+    /// A hook was created, changed or deleted, or deliveries of it were resent or replayed.
+    Hook(i64),
+    /// An account was connected, changed, woken or deleted.
+    Account(i64),
+}
+
+/// The store. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    writer: Writer,
+    readers: Readers,
+    committed: broadcast::Sender<Committed>,
+}
+
+impl Store {
+    /// Opens the embedded store in `directory`, creates it when it does not exist, and migrates it.
+    ///
+    /// # Errors
+    /// When the directory cannot be used, another process has it open, or its schema is newer than
+    /// this binary or was altered.
+    pub fn open(directory: &Path) -> Result<Self> {
+        std::fs::create_dir_all(directory).map_err(Error::directory)?;
+        let path = directory.join("tidings.sqlite");
+        let (committed, _) = broadcast::channel(ANNOUNCEMENTS_KEPT);
+        let writer = Writer::start(directory, &path, committed.clone())?;
+        Ok(Self { writer, readers: Readers::new(path), committed })
+    }
+
+    /// Listens to what is committed from now on.
+    pub fn committed(&self) -> broadcast::Receiver<Committed> {
+        self.committed.subscribe()
+    }
+
+    /// Commits what waits, checkpoints and closes. Later writes fail as unavailable.
+    pub async fn close(&self) {
+        self.writer.close().await;
+    }
+}

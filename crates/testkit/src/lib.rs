@@ -1,0 +1,3 @@
+//! Test servers, receivers and generators. Development only.
+
+pub mod receiver;
