@@ -76,6 +76,20 @@ pub const CALDAV_REDIRECTS_MAX: usize = 5;
 pub const ACCOUNT_COLLECTIONS_MAX: usize = 1_000;
 /// Items of one calendar that are mirrored.
 pub const COLLECTION_ITEMS_MAX: usize = 100_000;
+/// Accounts that are looked at at the same time.
+pub const SYNC_PASSES_MAX: usize = 16;
+/// Total budget of one pass over an account, ms; what is left is done by the next one.
+pub const SYNC_PASS_DEADLINE_MS: u64 = 300_000;
+/// Pages of one `sync-collection` answer that are followed.
+pub const SYNC_PAGES_MAX: usize = 1_000;
+/// Calendars of one account that may fail in a pass before the server counts as in trouble.
+pub const SYNC_TROUBLE_MAX: usize = 3;
+/// Rows, about, in one commit of the sync; the writer is shared.
+pub const SYNC_COMMIT_ROWS: usize = 600;
+/// Bytes, about, in one commit of the sync.
+pub const SYNC_COMMIT_BYTES: usize = 2 * 1024 * 1024;
+/// The sync looks for due accounts at least this often, ms.
+pub const SYNC_LOOK_MS: u64 = 30_000;
 
 /// Deliveries in flight in the whole process.
 pub const IN_FLIGHT_MAX: usize = 1_024;

@@ -9,6 +9,7 @@ use rusqlite::{Connection, Row, params};
 use tidings_core::change::NewChange;
 use tidings_core::clock::Timestamp;
 use tidings_core::id::{Bits96, CollectionId};
+use tidings_core::limits;
 
 use crate::writer::Tx;
 use crate::{Error, Result, Store, journal};
@@ -100,7 +101,7 @@ pub enum CollectionWrite {
         /// Why, in plain words.
         error: String,
     },
-    /// It disappeared, with its items.
+    /// It disappeared. Its items are erased afterwards by [`Store::erase_collections_step`].
     Delete {
         /// Store key.
         collection_no: i64,
@@ -258,6 +259,37 @@ impl Store {
         })
         .await
     }
+
+    /// Erases some items of an account's deleted collections in one bounded commit; `false` once none
+    /// is left.
+    ///
+    /// # Errors
+    /// When the commit fails.
+    pub async fn erase_collections_step(&self, account_no: i64) -> Result<bool> {
+        let left: bool = self
+            .read(move |conn| {
+                Ok(conn
+                    .prepare_cached(
+                        "SELECT EXISTS (SELECT 1 FROM collection c JOIN item i USING (collection_no)
+                         WHERE c.account_no = ?1 AND c.deleted_at IS NOT NULL)",
+                    )?
+                    .query_row([account_no], |row| row.get(0))?)
+            })
+            .await?;
+        if !left {
+            return Ok(false);
+        }
+        self.write(limits::COMMIT_ROWS_MAX, move |tx| {
+            let erased = tx.conn.execute(
+                "DELETE FROM item WHERE (collection_no, item_key) IN
+                   (SELECT i.collection_no, i.item_key FROM collection c JOIN item i USING (collection_no)
+                    WHERE c.account_no = ?1 AND c.deleted_at IS NOT NULL LIMIT ?2)",
+                params![account_no, limits::COMMIT_ROWS_MAX as i64],
+            )?;
+            Ok(erased == limits::COMMIT_ROWS_MAX)
+        })
+        .await
+    }
 }
 
 fn apply(tx: &mut Tx<'_>, commit: MirrorCommit, now: Timestamp) -> Result<()> {
@@ -324,7 +356,6 @@ fn write_collection(
             )?;
         }
         CollectionWrite::Delete { collection_no } => {
-            conn.execute("DELETE FROM item WHERE collection_no = ?1", [collection_no])?;
             conn.execute(
                 "UPDATE collection SET deleted_at = ?2 WHERE collection_no = ?1",
                 params![collection_no, now.0],

@@ -150,7 +150,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot write; nothing of it is written then.
-    pub async fn settle(&self, settle: Settle, now: Timestamp) -> Result<()> {
+    pub async fn settle(&self, settle: std::sync::Arc<Settle>, now: Timestamp) -> Result<()> {
         self.write(settle.rows(), move |tx| apply(tx, &settle, now)).await
     }
 }
@@ -181,7 +181,11 @@ fn apply(tx: &mut Tx<'_>, settle: &Settle, now: Timestamp) -> Result<()> {
         tx.announce.push(Committed::Hook(*hook_no));
     }
     for (app_no, change) in &settle.changes {
-        journal::append(tx, *app_no, vec![change.clone()], now)?;
+        match journal::append(tx, *app_no, vec![change.clone()], now) {
+            // The app was deleted while the outcome was on its way.
+            Err(error) if error.is_not_found() => {}
+            done => drop(done?),
+        }
     }
     Ok(())
 }

@@ -1,0 +1,105 @@
+//! The configuration as it is typed: what the TOML file may say, all of it optional.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+/// Every key there is; any other is an error.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Typed {
+    /// Address and port to listen on.
+    pub(crate) listen: Option<String>,
+    /// Directory of the embedded store.
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Where clients reach this server, when a proxy is in front.
+    pub(crate) public_url: Option<String>,
+    /// Master keys in base 64, separated by white space; the first seals, all open.
+    pub(crate) master_key: Option<SecretText>,
+    /// A file that holds them.
+    pub(crate) master_key_file: Option<PathBuf>,
+    /// The first owner key.
+    pub(crate) bootstrap_key: Option<SecretText>,
+    /// A file that holds it.
+    pub(crate) bootstrap_key_file: Option<PathBuf>,
+    pub(crate) egress: TypedEgress,
+    pub(crate) log: TypedLog,
+    pub(crate) sync: TypedSync,
+}
+
+/// What may be reached beyond `https` to public addresses.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TypedEgress {
+    /// Networks (CIDR) that are allowed although they are not public.
+    pub(crate) allow: Option<Vec<String>>,
+    /// Whether `http` is allowed.
+    pub(crate) allow_http: Option<bool>,
+    /// The ports that are allowed, instead of 443 and 8443.
+    pub(crate) ports: Option<Vec<u16>>,
+    /// Certificate authorities to trust besides the public ones, PEM.
+    pub(crate) extra_ca_file: Option<PathBuf>,
+}
+
+/// What is logged, on standard error.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TypedLog {
+    pub(crate) format: Option<LogFormat>,
+    /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,tidings_engine=debug`.
+    pub(crate) level: Option<String>,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How often calendars are asked for changes, seconds.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TypedSync {
+    /// Those that changed lately.
+    pub(crate) fast_seconds: Option<u32>,
+    /// Others.
+    pub(crate) normal_seconds: Option<u32>,
+    /// Those that have not changed for long.
+    pub(crate) idle_seconds: Option<u32>,
+}
+
+/// A secret; neither `Debug` nor serialisation show it.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
+pub(crate) struct SecretText(Zeroizing<String>);
+
+impl SecretText {
+    /// The secret itself.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for SecretText {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+impl Serialize for SecretText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("(set, not shown)")
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText(…)")
+    }
+}

@@ -1,0 +1,164 @@
+//! The composition root: one server made of store, service, engine, surfaces and listener. What all of
+//! them need is made here and handed down.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tidings_core::clock::Clock;
+use tidings_core::egress::EgressPolicy;
+use tidings_core::format::Formats;
+use tidings_core::id::Ids;
+use tidings_engine::egress::{Egress, Resolver, Tls};
+use tidings_service::{Bootstrap, InboxRequest, Service};
+use tidings_store::Store;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::listener::{self, ListenerLimits};
+use crate::{engine, master_key, surface};
+
+/// A server that runs.
+pub(crate) struct Server {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// Its verbs.
+    pub(crate) service: Service,
+    /// Its way out.
+    pub(crate) egress: Arc<Egress>,
+    /// What the first start made.
+    pub(crate) bootstrap: Bootstrap,
+    store: Store,
+    stopping: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+    engine: JoinHandle<()>,
+}
+
+impl Server {
+    /// Opens the store, takes up what an earlier run left, and serves. What inboxes receive goes to
+    /// `arrivals` too.
+    ///
+    /// # Errors
+    /// The store, a key file or the address cannot be used.
+    pub(crate) async fn start(
+        config: &Config,
+        clock: Clock,
+        ids: Ids,
+        arrivals: Option<mpsc::Sender<InboxRequest>>,
+    ) -> Result<Self> {
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(Error::failed(format!("cannot listen on {}", config.listen)))?;
+        let address = listener.local_addr().map_err(Error::failed("cannot listen"))?;
+        let store = open_store(config)?;
+        let keyring = master_key::keyring(config, &ids)?;
+        let formats = Formats::new(vec![
+            tidings_native::NATIVE,
+            tidings_pyas::FORMAT,
+            tidings_connect::FORMAT,
+        ]);
+        let service = Service::new(
+            store.clone(),
+            clock.clone(),
+            ids.clone(),
+            keyring.clone(),
+            config.egress.clone(),
+            formats.clone(),
+        );
+        let wanted = config.bootstrap_key.as_ref().map(|key| key.reveal());
+        let bootstrap =
+            service.bootstrap(wanted).await.map_err(Error::failed("cannot make the first key"))?;
+        resume_erasures(service.clone());
+        let egress = Arc::new(egress(config.egress.clone(), config.extra_ca.as_deref())?);
+        let (stopping, stop) = watch::channel(false);
+        let router = surface::router(&service, clock.clone(), ids.clone(), &stop, arrivals);
+        let accepting = listener::serve(
+            listener,
+            router,
+            stopped(stop.clone()),
+            ListenerLimits::default(),
+        );
+        let parts = engine::Parts {
+            store: store.clone(),
+            egress: Arc::clone(&egress),
+            keyring,
+            clock,
+            ids,
+            formats,
+            cadence: config.cadence,
+        };
+        Ok(Self {
+            address,
+            service,
+            egress,
+            bootstrap,
+            store,
+            stopping,
+            accepting: tokio::spawn(accepting),
+            engine: tokio::spawn(engine::run(parts, stop)),
+        })
+    }
+
+    /// The address as a URL, without a slash at the end.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Completes when a part of the server ended by itself, which is a fault.
+    pub(crate) async fn broken(&mut self) -> Error {
+        tokio::select! {
+            _ = &mut self.accepting => Error::Failed("the listener stopped; see the log".into()),
+            _ = &mut self.engine => Error::Failed("the engine stopped; see the log".into()),
+        }
+    }
+
+    /// Stops: not ready any more, no new connections, requests in progress and deliveries in flight
+    /// finish, everything is settled, the store is closed.
+    pub(crate) async fn stop(self) {
+        self.stopping.send_replace(true);
+        let (accepting, engine) = tokio::join!(until_done(self.accepting), until_done(self.engine));
+        if accepting.is_err() || engine.is_err() {
+            tracing::error!("a part of the server had failed before it was stopped");
+        }
+        self.store.close().await;
+    }
+}
+
+/// Waits for a task that may have been waited for already.
+async fn until_done(task: JoinHandle<()>) -> std::result::Result<(), tokio::task::JoinError> {
+    if task.is_finished() { Ok(()) } else { task.await }
+}
+
+fn open_store(config: &Config) -> Result<Store> {
+    Store::open(&config.data_dir).map_err(|error| {
+        let cause = std::error::Error::source(&error);
+        let cause = cause.map_or(String::new(), |cause| format!(": {cause}"));
+        let directory = config.data_dir.display();
+        Error::Failed(format!("cannot open the store in {directory}: {error}{cause}"))
+    })
+}
+
+/// A client under `policy` that trusts the public authorities and those in `extra_ca`.
+fn egress(policy: EgressPolicy, extra_ca: Option<&[u8]>) -> Result<Egress> {
+    let tls = match extra_ca {
+        None => Tls::public(),
+        Some(pem) => Tls::with_extra(pem)
+            .map_err(|error| Error::Usage(format!("egress.extra_ca_file: {error}")))?,
+    };
+    Ok(Egress::new(policy, Resolver::System, tls))
+}
+
+/// Beside the work: a crash may have left much to erase.
+fn resume_erasures(service: Service) {
+    tokio::spawn(async move {
+        if let Err(error) = service.resume_erasures().await {
+            tracing::warn!(%error, "erasing deleted content is put off until the next start");
+        }
+    });
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    drop(stop.wait_for(|stopping| *stopping).await);
+}

@@ -1,0 +1,134 @@
+//! Every path that the server answers.
+
+use std::any::Any;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use tidings_core::clock::Clock;
+use tidings_core::id::Ids;
+use tidings_core::limits::REQUEST_BODY_BYTES_MAX;
+use tidings_service::{InboxRequest, Service};
+use tokio::sync::{mpsc, watch};
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// Headers that say who may write; an inbox does not keep them.
+const CREDENTIALS: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
+
+/// What the paths of the server itself work with.
+#[derive(Clone)]
+struct Desk {
+    service: Service,
+    clock: Clock,
+    stopping: watch::Receiver<bool>,
+    arrivals: Option<mpsc::Sender<InboxRequest>>,
+}
+
+/// All surfaces. Each dialect bounds its bodies in its own words. What an inbox receives also goes to
+/// `arrivals` when it has room.
+pub(crate) fn router(
+    service: &Service,
+    clock: Clock,
+    ids: Ids,
+    stopping: &watch::Receiver<bool>,
+    arrivals: Option<mpsc::Sender<InboxRequest>>,
+) -> Router {
+    let desk = Desk { service: service.clone(), clock, stopping: stopping.clone(), arrivals };
+    let own = Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/inbox/{token}", any(receive))
+        .with_state(desk);
+    tidings_native::router(service.clone(), ids, stopping.clone())
+        .merge(tidings_connect::routes(service.clone()))
+        .merge(own)
+        .layer(CatchPanicLayer::custom(panicked))
+}
+
+/// The process runs.
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// The process takes work: it is not stopping and its store answers.
+async fn readyz(State(desk): State<Desk>) -> Response {
+    if *desk.stopping.borrow() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
+    }
+    match desk.service.ready().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {error}\n")).into_response()
+        }
+    }
+}
+
+/// Puts any request into an inbox.
+async fn receive(
+    State(desk): State<Desk>,
+    Path(token): Path<String>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = match Limited::new(body, REQUEST_BODY_BYTES_MAX).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            let detail = format!("a request body has at most {REQUEST_BODY_BYTES_MAX} bytes");
+            return problem(StatusCode::PAYLOAD_TOO_LARGE, "too_large", &detail);
+        }
+        Err(_) => {
+            return problem(StatusCode::BAD_REQUEST, "malformed", "the request body broke off");
+        }
+    };
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    let kept = parts.headers.iter().filter(|(name, _)| !CREDENTIALS.contains(&name.as_str()));
+    let request = InboxRequest {
+        received_at: desk.clock.now(),
+        method: parts.method.to_string(),
+        target: target.to_owned(),
+        headers: kept.map(|(name, value)| (name.to_string(), text(value))).collect(),
+        body,
+    };
+    match desk.service.receive_inbox_request(&token, request.clone()) {
+        Ok(()) => {
+            if let Some(arrivals) = &desk.arrivals {
+                drop(arrivals.try_send(request));
+            }
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(_) => problem(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "there is no such inbox: inboxes live until the server stops; make one with \
+             POST /api/v1/inboxes",
+        ),
+    }
+}
+
+fn text(value: &HeaderValue) -> String {
+    String::from_utf8_lossy(value.as_bytes()).into_owned()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the payload over")]
+fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
+    tracing::error!("a request handler panicked");
+    problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "internal error")
+}
+
+/// A problem document (RFC 9457) for the paths that belong to no dialect.
+fn problem(status: StatusCode, code: &str, detail: &str) -> Response {
+    let document = serde_json::json!({
+        "type": format!("/docs/problems#{code}"),
+        "title": status.canonical_reason().unwrap_or_default(),
+        "status": status.as_u16(),
+        "code": code,
+        "detail": detail,
+    });
+    let media_type = [(CONTENT_TYPE, "application/problem+json")];
+    (status, media_type, document.to_string()).into_response()
+}

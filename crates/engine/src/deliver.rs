@@ -1,0 +1,185 @@
+//! One attempt: render, sign, send through the guarded way out, and say what happened.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+use http::header::{HeaderMap, RETRY_AFTER};
+use tidings_core::change::Change;
+use tidings_core::clock::{Clock, Timestamp};
+use tidings_core::egress::FailureClass;
+use tidings_core::format::Formats;
+use tidings_core::retry;
+use tidings_store::{AttemptRecord, Store};
+
+use crate::dispatch::Send;
+use crate::egress::{Attempted, Budget, Egress, Request};
+use crate::render::{SignedRequest, signed_request};
+
+/// What an attempt came to.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// The attempt as it is recorded.
+    pub(crate) record: AttemptRecord,
+    /// No connection could be made.
+    pub(crate) hard: bool,
+    /// The receiver answered 410: it wants no more.
+    pub(crate) gone: bool,
+    /// Milliseconds that the receiver asked us to wait.
+    pub(crate) retry_after_ms: Option<i64>,
+}
+
+/// What attempts need.
+#[derive(Clone, Debug)]
+pub(crate) struct Deliverer {
+    pub(crate) store: Store,
+    pub(crate) egress: Arc<Egress>,
+    pub(crate) clock: Clock,
+    pub(crate) formats: Formats,
+}
+
+impl Deliverer {
+    /// Makes the attempt. Whatever goes wrong is an outcome, never an error.
+    pub(crate) async fn attempt(&self, send: &Send) -> Outcome {
+        let now = self.clock.now();
+        let changes = match &send.change {
+            Some(change) => vec![Arc::clone(change)],
+            None => self.read(send).await,
+        };
+        let mut outcome = blank(send, now);
+        if changes.is_empty() {
+            outcome.record.error =
+                Some(("gone".into(), "the change is no longer kept; nothing can be sent".into()));
+            return outcome;
+        }
+        let (formats, target) = (&self.formats, &send.target);
+        let request = match signed_request(target, formats, &send.members, &changes, now) {
+            Ok(request) => request,
+            Err(error) => {
+                outcome.record.error = Some(("render".into(), error.to_string()));
+                return outcome;
+            }
+        };
+        outcome.record.request_headers = Some(headers_as_json(&request.headers));
+        let attempted = self.send(send, request).await;
+        describe(&mut outcome, attempted, now);
+        outcome
+    }
+
+    async fn read(&self, send: &Send) -> Vec<Arc<Change>> {
+        let members = &send.members;
+        let (after, count) = (members.first_seq.saturating_sub(1), members.count as usize);
+        match self.store.changes_until(send.app_no, after, members.last_seq, count).await {
+            Ok(changes) => changes.into_iter().map(Arc::new).collect(),
+            Err(error) => {
+                tracing::warn!(error = %error, "changes of a parked delivery could not be read");
+                Vec::new()
+            }
+        }
+    }
+
+    async fn send(&self, send: &Send, request: SignedRequest) -> Attempted {
+        let url = match &send.target.vetted {
+            Ok(url) => url,
+            Err(refusal) => return Attempted::refused(refusal),
+        };
+        let budget = Budget {
+            total: Duration::from_millis(send.target.hook.service.timeout_ms),
+            ..Budget::delivery()
+        };
+        let SignedRequest { headers, body } = request;
+        self.egress.send(Request { method: Method::POST, url, headers, body, budget }).await
+    }
+}
+
+fn blank(send: &Send, now: Timestamp) -> Outcome {
+    Outcome {
+        record: AttemptRecord {
+            hook_no: send.hook_no,
+            cursor_no: send.cursor_no,
+            members: send.members.clone(),
+            n: send.n,
+            delivered: false,
+            started_at: now,
+            dns_us: None,
+            connect_us: None,
+            tls_us: None,
+            first_byte_us: None,
+            total_us: 0,
+            url: send.target.url.clone(),
+            address: None,
+            status: None,
+            error: None,
+            request_headers: None,
+            response_headers: None,
+            response_body: None,
+        },
+        hard: false,
+        gone: false,
+        retry_after_ms: None,
+    }
+}
+
+fn describe(outcome: &mut Outcome, attempted: Attempted, now: Timestamp) {
+    let record = &mut outcome.record;
+    record.address = attempted.address.map(|address| address.to_string());
+    record.dns_us = attempted.timings.dns_us;
+    record.connect_us = attempted.timings.connect_us;
+    record.tls_us = attempted.timings.tls_us;
+    record.first_byte_us = attempted.timings.first_byte_us;
+    record.total_us = attempted.timings.total_us.unwrap_or(0);
+    match attempted.result {
+        Ok(response) => {
+            record.status = Some(response.status);
+            record.delivered = (200..300).contains(&response.status);
+            outcome.gone = response.status == 410;
+            if !record.delivered {
+                record.error = Some(("status".into(), plain_status(response.status)));
+                outcome.retry_after_ms = response
+                    .header(RETRY_AFTER.as_str())
+                    .and_then(|value| retry::parse_retry_after(value, now));
+            }
+            let pairs: Vec<_> = response
+                .headers
+                .iter()
+                .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value)))
+                .collect();
+            record.response_headers = serde_json::to_string(&pairs).ok();
+            record.response_body = (!response.body.is_empty()).then(|| response.body.to_vec());
+        }
+        Err(failure) => {
+            outcome.hard = matches!(
+                failure.class,
+                FailureClass::Dns
+                    | FailureClass::ConnectRefused
+                    | FailureClass::ConnectTimeout
+                    | FailureClass::Unreachable
+                    | FailureClass::Tls
+            );
+            record.error = Some((failure.class.code().into(), failure.detail));
+        }
+    }
+}
+
+/// Says what an answer other than 2xx means and what its receiver can do.
+fn plain_status(status: u16) -> String {
+    match status {
+        300..=399 => format!(
+            "receiver answered {status}, a redirect; redirects are not followed: set the hook's url to the final address"
+        ),
+        401 | 403 => format!("receiver answered {status}; let webhooks through without a login"),
+        404 => "receiver answered 404; check the path of the hook's url".into(),
+        410 => "receiver answered 410, it wants no more; the hook is disabled".into(),
+        429 => "receiver answered 429, too many requests; lower the hook's concurrency".into(),
+        500..=599 => format!("receiver answered {status}; look at its log for this webhook-id"),
+        _ => format!("receiver answered {status}; answer any 2xx to accept a webhook"),
+    }
+}
+
+fn headers_as_json(headers: &HeaderMap) -> String {
+    let pairs: Vec<_> = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
+        .collect();
+    serde_json::to_string(&pairs).unwrap_or_default()
+}

@@ -1,0 +1,289 @@
+//! Dispatch: which delivery goes out next, as plain state without I/O.
+//!
+//! The players: *apps* with how far their journal is matched; *hooks*, each with its lanes, its breaker
+//! and what it has in flight. Events come in ([`Dispatch::appended`], pages read, outcomes), work comes
+//! out ([`Dispatch::next_work`]), and what was learnt is collected for the store
+//! ([`Dispatch::take_settle`]). Only [`crate::run`] loops, reads and sends.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use tidings_core::change::Change;
+use tidings_core::clock::Timestamp;
+use tidings_core::delivery::Members;
+use tidings_core::format::Formats;
+use tidings_core::id::Ids;
+use tidings_core::limits;
+use tidings_store::{CursorRow, DispatchApp, Hook, ParkedRow, Settle};
+
+use crate::hook::{HookState, Step};
+use crate::render::Target;
+
+/// Something to do outside.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// Make an attempt.
+    Send(Send),
+    /// Read changes for a lane in `(after, until]`.
+    ReadPage { hook_no: i64, app_no: i64, cursor_no: i64, after: u64, until: u64 },
+    /// Read the next parked deliveries of a hook.
+    ReadParked { hook_no: i64 },
+    /// Read changes that are not matched yet.
+    ReadApp { app_no: i64, after: u64 },
+}
+
+/// An attempt to make.
+#[derive(Debug)]
+pub(crate) struct Send {
+    pub(crate) hook_no: i64,
+    pub(crate) app_no: i64,
+    pub(crate) target: Arc<Target>,
+    pub(crate) cursor_no: i64,
+    pub(crate) members: Members,
+    /// The attempt's number in its schedule.
+    pub(crate) n: u32,
+    /// The change; absent for a parked delivery, whose changes are read first.
+    pub(crate) change: Option<Arc<Change>>,
+}
+
+/// A place in flight that a delivery takes until its settle is durable.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot {
+    pub(crate) hook_no: i64,
+    /// Cursor and first seq.
+    pub(crate) delivery: (i64, u64),
+    /// Its parked row is new, changed or gone.
+    pub(crate) parked_changed: bool,
+}
+
+/// An app's journal as far as it is matched.
+#[derive(Debug)]
+pub(crate) struct AppState {
+    pub(crate) app: DispatchApp,
+    /// Matched in memory up to here.
+    pub(crate) matched: u64,
+    /// The store says so too.
+    pub(crate) durable: u64,
+    /// The last `seq` that we have heard of.
+    pub(crate) known: u64,
+    pub(crate) hooks: BTreeSet<i64>,
+    /// Hooks whose live lane reads from the store.
+    pub(crate) behind: BTreeSet<i64>,
+    /// Hooks that may ask for a type, by type: made at its first change.
+    pub(crate) candidates: HashMap<String, Vec<i64>>,
+    pub(crate) reading: bool,
+}
+
+/// The dispatch state of this process.
+#[derive(Debug)]
+pub(crate) struct Dispatch {
+    pub(crate) formats: Formats,
+    pub(crate) ids: Ids,
+    pub(crate) apps: BTreeMap<i64, AppState>,
+    pub(crate) hooks: BTreeMap<i64, HookState>,
+    ready: VecDeque<i64>,
+    queued: HashSet<i64>,
+    reads: VecDeque<Work>,
+    timers: BTreeSet<(Timestamp, i64)>,
+    /// Deliveries sent, or settled but not durably so: bounds what a crash can repeat.
+    pub(crate) in_flight: usize,
+    pub(crate) pending: Settle,
+    pub(crate) dirty: BTreeSet<i64>,
+    /// Deliveries whose slots come free when the pending settle is durable.
+    pub(crate) slots: Vec<Slot>,
+}
+
+impl Dispatch {
+    /// Nothing known yet.
+    pub(crate) fn new(formats: Formats, ids: Ids) -> Self {
+        Self {
+            formats,
+            ids,
+            apps: BTreeMap::new(),
+            hooks: BTreeMap::new(),
+            ready: VecDeque::new(),
+            queued: HashSet::new(),
+            reads: VecDeque::new(),
+            timers: BTreeSet::new(),
+            in_flight: 0,
+            pending: Settle::default(),
+            dirty: BTreeSet::new(),
+            slots: Vec::new(),
+        }
+    }
+
+    /// An app appeared or changed; its journal is matched from where the store says.
+    pub(crate) fn put_app(&mut self, app: DispatchApp) {
+        let app_no = app.app_no;
+        match self.apps.get_mut(&app_no) {
+            Some(state) => {
+                state.known = state.known.max(app.seq);
+                state.app = app;
+            }
+            None => {
+                let (matched, known) = (app.matched_seq, app.seq);
+                let state = AppState {
+                    app,
+                    matched,
+                    durable: matched,
+                    known,
+                    hooks: BTreeSet::new(),
+                    behind: BTreeSet::new(),
+                    candidates: HashMap::new(),
+                    reading: false,
+                };
+                self.apps.insert(app_no, state);
+            }
+        }
+        self.catch_up(app_no);
+    }
+
+    /// An app and its hooks are gone.
+    pub(crate) fn remove_app(&mut self, app_no: i64) {
+        if let Some(app) = self.apps.remove(&app_no) {
+            for hook_no in app.hooks {
+                self.hooks.remove(&hook_no);
+            }
+        }
+    }
+
+    /// A hook appeared or changed.
+    pub(crate) fn put_hook(&mut self, hook: Hook, target: Arc<Target>, cursors: &[CursorRow]) {
+        let (app_no, hook_no) = (hook.app_no, hook.hook_no);
+        let Some(app) = self.apps.get_mut(&app_no) else { return };
+        app.hooks.insert(hook_no);
+        app.candidates.clear();
+        let first = !self.hooks.contains_key(&hook_no);
+        let state = self
+            .hooks
+            .entry(hook_no)
+            .or_insert_with(|| HookState::new(hook.clone(), Arc::clone(&target)));
+        state.update(hook, target, cursors, app.matched, first);
+        if state.is_behind() {
+            app.behind.insert(hook_no);
+        }
+        self.dirty.insert(hook_no);
+        self.wake(hook_no);
+    }
+
+    /// A hook is gone; outcomes of what it has in flight still free their slots.
+    pub(crate) fn remove_hook(&mut self, hook_no: i64) {
+        if let Some(state) = self.hooks.remove(&hook_no) {
+            if let Some(app) = self.apps.get_mut(&state.hook.app_no) {
+                app.hooks.remove(&hook_no);
+                app.behind.remove(&hook_no);
+                app.candidates.clear();
+            }
+        }
+    }
+
+    /// The store announced changes, or a page of unmatched ones was read.
+    pub(crate) fn appended(&mut self, app_no: i64, changes: &[Change]) {
+        let Some(last) = changes.last() else { return };
+        let Some(app) = self.apps.get_mut(&app_no) else { return };
+        app.known = app.known.max(last.seq);
+        if changes[0].seq > app.matched + 1 {
+            self.catch_up(app_no);
+            return;
+        }
+        for change in changes {
+            self.match_change(app_no, change);
+        }
+    }
+
+    /// A page of unmatched changes was read, or could not be.
+    pub(crate) fn app_page(&mut self, app_no: i64, changes: &[Change]) {
+        if let Some(app) = self.apps.get_mut(&app_no) {
+            app.reading = false;
+        }
+        self.appended(app_no, changes);
+        self.catch_up(app_no);
+    }
+
+    /// Asks for what was appended before we listened or while we were too slow.
+    fn catch_up(&mut self, app_no: i64) {
+        let Some(app) = self.apps.get_mut(&app_no) else { return };
+        if app.matched < app.known && !app.reading {
+            app.reading = true;
+            self.reads.push_back(Work::ReadApp { app_no, after: app.matched });
+        }
+    }
+
+    /// A page for a lane was read: the matching changes in `(after, until]`, all of them when `reached`
+    /// is `until`, otherwise up to `reached`.
+    pub(crate) fn lane_page(
+        &mut self,
+        hook_no: i64,
+        cursor_no: i64,
+        changes: &[Change],
+        reached: u64,
+    ) {
+        let Some(state) = self.hooks.get_mut(&hook_no) else { return };
+        let Some(app) = self.apps.get_mut(&state.hook.app_no) else { return };
+        state.lane_page(cursor_no, changes, reached, app.matched, &self.formats);
+        if !state.is_behind() {
+            app.behind.remove(&hook_no);
+        }
+        self.dirty.insert(hook_no);
+        self.wake(hook_no);
+    }
+
+    /// The next parked deliveries of a hook were read.
+    pub(crate) fn parked_page(&mut self, hook_no: i64, rows: Vec<ParkedRow>) {
+        if let Some(state) = self.hooks.get_mut(&hook_no) {
+            state.parked_page(rows);
+            self.wake(hook_no);
+        }
+    }
+
+    /// Lets a hook be looked at.
+    pub(crate) fn wake(&mut self, hook_no: i64) {
+        if self.queued.insert(hook_no) {
+            self.ready.push_back(hook_no);
+        }
+    }
+
+    /// Wakes the hooks whose time has come; answers when the next one's does.
+    pub(crate) fn tick(&mut self, now: Timestamp) -> Option<Timestamp> {
+        while let Some(&(at, hook_no)) = self.timers.first() {
+            if at > now {
+                return Some(at);
+            }
+            self.timers.pop_first();
+            self.wake(hook_no);
+        }
+        None
+    }
+
+    /// The next thing to do, round robin over hooks that have something; `None` when there is nothing
+    /// or the process has enough in flight.
+    pub(crate) fn next_work(&mut self, now: Timestamp) -> Option<Work> {
+        if let Some(read) = self.reads.pop_front() {
+            return Some(read);
+        }
+        while self.in_flight < limits::IN_FLIGHT_MAX {
+            let hook_no = self.ready.pop_front()?;
+            self.queued.remove(&hook_no);
+            let Some(state) = self.hooks.get_mut(&hook_no) else { continue };
+            let matched = self.apps.get(&state.hook.app_no).map_or(0, |app| app.matched);
+            if let Some(write) = state.pass_blocking(now) {
+                self.pending.parked.push((hook_no, write));
+                self.dirty.insert(hook_no);
+            }
+            match state.step(matched, now) {
+                Step::Do(work) => {
+                    if matches!(work, Work::Send(_)) {
+                        self.in_flight += 1;
+                    }
+                    self.wake(hook_no);
+                    return Some(work);
+                }
+                Step::WaitUntil(at) => {
+                    self.timers.insert((at, hook_no));
+                }
+                Step::Idle => {}
+            }
+        }
+        None
+    }
+}

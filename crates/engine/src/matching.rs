@@ -1,0 +1,92 @@
+//! Match: which hooks receive a change.
+//!
+//! A change costs nothing at hooks that do not ask for its type: the hooks that do are looked up by type.
+
+use std::sync::Arc;
+
+use tidings_core::change::Change;
+
+use crate::dispatch::Dispatch;
+use crate::lane::Reach;
+
+/// Types remembered for an app; publishers that invent a new type each time must not fill the memory.
+const CANDIDATE_TYPES_MAX: usize = 10_000;
+
+impl Dispatch {
+    /// Gives the next change of an app to the lanes of the hooks that select it. Changes that were
+    /// matched before are passed over.
+    pub(crate) fn match_change(&mut self, app_no: i64, change: &Change) {
+        let candidates = self.candidates(app_no, &change.new.kind);
+        let Some(app) = self.apps.get_mut(&app_no) else { return };
+        if change.seq <= app.matched {
+            return;
+        }
+        app.matched = change.seq;
+        let mut shared = None;
+        let mut matched = Vec::new();
+        for hook_no in candidates {
+            let Some(state) = self.hooks.get_mut(&hook_no) else { continue };
+            let selected = state
+                .hook
+                .selection_at(change.seq)
+                .is_some_and(|selection| selection.matches(&self.formats, hook_no, change));
+            if !selected || state.lanes[0].reach != Reach::Live {
+                continue;
+            }
+            let shared = shared.get_or_insert_with(|| Arc::new(change.clone()));
+            let taken = if state.stands_still() && !state.lanes[0].has_waiting() {
+                state.lanes[0].fall_behind(change.seq - 1);
+                false
+            } else {
+                state.lanes[0].take(Arc::clone(shared))
+            };
+            if !taken {
+                app.behind.insert(hook_no);
+            }
+            matched.push(hook_no);
+        }
+        for hook_no in matched {
+            self.dirty.insert(hook_no);
+            self.wake(hook_no);
+        }
+        self.wake_behind(app_no, change.seq);
+    }
+
+    /// Lanes that read from the store are told that there is more; those that were ahead join in.
+    fn wake_behind(&mut self, app_no: i64, seq: u64) {
+        let Some(app) = self.apps.get_mut(&app_no) else { return };
+        let mut caught_up = Vec::new();
+        let mut waiting = Vec::new();
+        for &hook_no in &app.behind {
+            let Some(state) = self.hooks.get_mut(&hook_no) else { continue };
+            if state.lanes[0].reach == Reach::Behind(seq) && !state.lanes[0].reading {
+                state.lanes[0].reach = Reach::Live;
+                caught_up.push(hook_no);
+            } else if !state.stands_still() {
+                waiting.push(hook_no);
+            }
+        }
+        for hook_no in caught_up {
+            app.behind.remove(&hook_no);
+        }
+        for hook_no in waiting {
+            self.wake(hook_no);
+        }
+    }
+
+    fn candidates(&mut self, app_no: i64, kind: &str) -> Vec<i64> {
+        let Some(app) = self.apps.get_mut(&app_no) else { return Vec::new() };
+        if let Some(known) = app.candidates.get(kind) {
+            return known.clone();
+        }
+        let asks = |hook_no: &&i64| {
+            self.hooks.get(hook_no).is_some_and(|state| state.may_ask_for(&self.formats, kind))
+        };
+        let found: Vec<i64> = app.hooks.iter().filter(asks).copied().collect();
+        if app.candidates.len() >= CANDIDATE_TYPES_MAX {
+            app.candidates.clear();
+        }
+        app.candidates.insert(kind.to_owned(), found.clone());
+        found
+    }
+}

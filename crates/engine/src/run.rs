@@ -1,0 +1,350 @@
+//! The loop: hears what was committed, lets dispatch decide, sends, reads and settles.
+//!
+//! Only this module loops. It never waits for a receiver or for the disk: attempts, reads and settles
+//! are tasks that report back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidings_core::change::Change;
+use tidings_core::clock::{Clock, Timestamp};
+use tidings_core::format::Formats;
+use tidings_core::id::Ids;
+use tidings_core::limits;
+use tidings_core::seal::{Keyring, Place};
+use tidings_core::sign::Secret;
+use tidings_store::{Committed, Hook, ParkedRow, Settle, Store};
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::deliver::{Deliverer, Outcome};
+use crate::dispatch::{Dispatch, Work};
+use crate::egress::Egress;
+use crate::hook::PARKED_PAGE;
+use crate::render::Target;
+use crate::settle::Ticket;
+
+/// How far idle apps are matched is written this often.
+const IDLE_SETTLE: Duration = Duration::from_secs(1);
+/// A failed settle or read is tried again after this time.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+
+/// What the engine is made of.
+#[derive(Clone, Debug)]
+pub struct EngineParts {
+    /// The store.
+    pub store: Store,
+    /// The guarded way out.
+    pub egress: Arc<Egress>,
+    /// Opens secrets.
+    pub keyring: Keyring,
+    /// Time.
+    pub clock: Clock,
+    /// Ids and jitter.
+    pub ids: Ids,
+    /// Formats that hooks can pin.
+    pub formats: Formats,
+}
+
+/// The delivery engine of this process.
+#[derive(Debug)]
+pub struct Engine {
+    parts: EngineParts,
+    deliverer: Deliverer,
+    dispatch: Dispatch,
+    reports: mpsc::UnboundedReceiver<Report>,
+    reporter: mpsc::UnboundedSender<Report>,
+    tasks: JoinSet<()>,
+    settling: bool,
+}
+
+/// What a task reports. At most as many wait as tasks run, which the in-flight bounds limit.
+#[derive(Debug)]
+enum Report {
+    Outcome(Outcome),
+    LanePage { hook_no: i64, cursor_no: i64, changes: Vec<Change>, reached: u64 },
+    AppPage { app_no: i64, changes: Vec<Change> },
+    Parked { hook_no: i64, rows: Vec<ParkedRow> },
+    Settled(Ticket),
+}
+
+impl Engine {
+    /// An engine that has not started.
+    pub fn new(parts: EngineParts) -> Self {
+        let (reporter, reports) = mpsc::unbounded_channel();
+        let deliverer = Deliverer {
+            store: parts.store.clone(),
+            egress: Arc::clone(&parts.egress),
+            clock: parts.clock.clone(),
+            formats: parts.formats.clone(),
+        };
+        let dispatch = Dispatch::new(parts.formats.clone(), parts.ids.clone());
+        Self {
+            parts,
+            deliverer,
+            dispatch,
+            reports,
+            reporter,
+            tasks: JoinSet::new(),
+            settling: false,
+        }
+    }
+
+    /// Delivers until `stop` becomes true, then lets what is in flight finish and settles it.
+    ///
+    /// # Errors
+    /// When the store cannot be read at the start.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> tidings_store::Result<()> {
+        let mut committed = self.parts.store.committed();
+        self.load().await?;
+        let mut idle = tokio::time::interval(IDLE_SETTLE);
+        idle.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let next = self.work();
+            self.settle(false);
+            tokio::select! {
+                biased;
+                changed = stop.wait_for(|stop| *stop) => { drop(changed); break; }
+                Some(report) = self.reports.recv() => self.report(report),
+                event = committed.recv() => self.hear(event, &mut committed).await,
+                () = sleep_until(&self.parts.clock, next) => {}
+                _ = idle.tick() => self.settle(true),
+            }
+            while self.tasks.try_join_next().is_some() {}
+        }
+        self.finish().await;
+        Ok(())
+    }
+
+    async fn load(&mut self) -> tidings_store::Result<()> {
+        for app in self.parts.store.dispatch_apps().await? {
+            self.dispatch.put_app(app);
+        }
+        for hook in self.parts.store.all_hooks().await? {
+            self.put_hook(hook).await?;
+        }
+        Ok(())
+    }
+
+    async fn put_hook(&mut self, hook: Hook) -> tidings_store::Result<()> {
+        let cursors = self.parts.store.cursors(hook.hook_no).await?;
+        let sealed = self.parts.store.hook_secrets(hook.hook_no, self.parts.clock.now()).await?;
+        let mut secrets = Vec::new();
+        for secret in sealed {
+            let place =
+                Place { table: "hook_secret", column: "sealed", app: hook.app_id, row: secret.id };
+            let opened = self.parts.keyring.open(place, &secret.sealed).ok();
+            let text = opened.as_ref().and_then(|plain| std::str::from_utf8(plain).ok());
+            match text.and_then(|text| text.parse::<Secret>().ok()) {
+                Some(secret_value) => secrets.push((secret_value, secret.expires_at)),
+                None => tracing::error!(hook.id = %hook.id, "a signing secret does not open"),
+            }
+        }
+        let app_url =
+            self.parts.store.dispatch_app(hook.app_no).await?.and_then(|app| app.webhook_url);
+        let url = hook.url.clone().or(app_url).unwrap_or_default();
+        let vetted = self.parts.egress.policy().vet_url(&url);
+        let target = Arc::new(Target { hook: hook.clone(), url, vetted, secrets });
+        self.dispatch.put_hook(hook, target, &cursors);
+        Ok(())
+    }
+
+    /// Takes an announcement of the store, or finds out itself what it missed.
+    async fn hear(
+        &mut self,
+        event: Result<Committed, broadcast::error::RecvError>,
+        committed: &mut broadcast::Receiver<Committed>,
+    ) {
+        let done = match event {
+            Ok(Committed::Appended(appended)) => {
+                self.dispatch.appended(appended.app_no, &appended.changes);
+                Ok(())
+            }
+            Ok(Committed::Hook(hook_no)) => self.hear_hook(hook_no).await,
+            Ok(Committed::App(app_no)) => self.hear_app(app_no).await,
+            Ok(Committed::Account(_)) | Err(broadcast::error::RecvError::Closed) => Ok(()),
+            Err(broadcast::error::RecvError::Lagged(_)) => {
+                *committed = self.parts.store.committed();
+                self.load().await
+            }
+        };
+        if let Err(error) = done {
+            tracing::error!(error = %error, "the store could not be read; trying again");
+            tokio::time::sleep(STORE_RETRY).await;
+            *committed = self.parts.store.committed();
+            if let Err(error) = self.load().await {
+                tracing::error!(error = %error, "the store could not be read");
+            }
+        }
+    }
+
+    async fn hear_hook(&mut self, hook_no: i64) -> tidings_store::Result<()> {
+        match self.parts.store.hook_by_no(hook_no).await? {
+            Some(hook) => self.put_hook(hook).await,
+            None => {
+                self.dispatch.remove_hook(hook_no);
+                Ok(())
+            }
+        }
+    }
+
+    async fn hear_app(&mut self, app_no: i64) -> tidings_store::Result<()> {
+        let Some(app) = self.parts.store.dispatch_app(app_no).await? else {
+            self.dispatch.remove_app(app_no);
+            return Ok(());
+        };
+        self.dispatch.put_app(app);
+        let followers: Vec<i64> = self
+            .dispatch
+            .hooks
+            .values()
+            .filter(|state| state.hook.app_no == app_no && state.hook.url.is_none())
+            .map(|state| state.hook.hook_no)
+            .collect();
+        for hook_no in followers {
+            self.hear_hook(hook_no).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts all the work there is; answers when a timer goes off.
+    fn work(&mut self) -> Option<Timestamp> {
+        let now = self.parts.clock.now();
+        let next = self.dispatch.tick(now);
+        while let Some(work) = self.dispatch.next_work(now) {
+            let (deliverer, reporter) = (self.deliverer.clone(), self.reporter.clone());
+            self.tasks.spawn(async move {
+                if let Some(report) = perform(&deliverer, work).await {
+                    // The engine is gone when nobody listens any more.
+                    drop(reporter.send(report));
+                }
+            });
+        }
+        next.or_else(|| self.dispatch.tick(now))
+    }
+
+    fn report(&mut self, report: Report) {
+        match report {
+            Report::Outcome(outcome) => self.dispatch.outcome(outcome, self.parts.clock.now()),
+            Report::LanePage { hook_no, cursor_no, changes, reached } => {
+                self.dispatch.lane_page(hook_no, cursor_no, &changes, reached);
+            }
+            Report::AppPage { app_no, changes } => self.dispatch.app_page(app_no, &changes),
+            Report::Parked { hook_no, rows } => self.dispatch.parked_page(hook_no, rows),
+            Report::Settled(ticket) => {
+                self.settling = false;
+                self.dispatch.settled(ticket);
+            }
+        }
+    }
+
+    /// Writes what was learnt, one settle at a time: what comes meanwhile goes into the next.
+    fn settle(&mut self, all: bool) {
+        if self.settling {
+            return;
+        }
+        let Some((settle, ticket)) = self.dispatch.take_settle(all) else { return };
+        self.settling = true;
+        let (store, clock) = (self.parts.store.clone(), self.parts.clock.clone());
+        let reporter = self.reporter.clone();
+        self.tasks.spawn(async move {
+            write(&store, &clock, settle).await;
+            drop(reporter.send(Report::Settled(ticket)));
+        });
+    }
+
+    /// Lets attempts in flight finish, and settles them.
+    async fn finish(mut self) {
+        let deadline = tokio::time::sleep(Duration::from_millis(limits::SHUTDOWN_DRAIN_MS));
+        tokio::pin!(deadline);
+        while self.dispatch.in_flight > 0 || self.settling {
+            self.settle(false);
+            tokio::select! {
+                Some(report) = self.reports.recv() => self.report(report),
+                () = &mut deadline => break,
+            }
+        }
+        if let Some((settle, _)) = self.dispatch.take_settle(true) {
+            let now = self.parts.clock.now();
+            if let Err(error) = self.parts.store.settle(Arc::new(settle), now).await {
+                tracing::error!(error = %error, "the last settle was not written");
+            }
+        }
+    }
+}
+
+/// Writes a settle, however often it takes: nothing may be sent again that was answered.
+async fn write(store: &Store, clock: &Clock, settle: Settle) {
+    let settle = Arc::new(settle);
+    while let Err(error) = store.settle(Arc::clone(&settle), clock.now()).await {
+        tracing::error!(error = %error, "outcomes could not be written; trying again");
+        tokio::time::sleep(STORE_RETRY).await;
+    }
+}
+
+async fn perform(deliverer: &Deliverer, work: Work) -> Option<Report> {
+    let store = &deliverer.store;
+    Some(match work {
+        Work::Send(send) => Report::Outcome(deliverer.attempt(&send).await),
+        Work::ReadPage { hook_no, app_no, cursor_no, after, until } => {
+            let changes = read_changes(store, app_no, after, until).await;
+            let short = changes.len() < limits::JOURNAL_PAGE;
+            let last = changes.last().map_or(until, |change| change.seq);
+            let reached = if short { until } else { last };
+            Report::LanePage { hook_no, cursor_no, changes, reached }
+        }
+        Work::ReadParked { hook_no } => {
+            let rows = retry(|| store.next_parked(hook_no, PARKED_PAGE)).await;
+            Report::Parked { hook_no, rows }
+        }
+        Work::ReadApp { app_no, after } => {
+            Report::AppPage { app_no, changes: read_changes(store, app_no, after, u64::MAX).await }
+        }
+    })
+}
+
+/// Reads a page of the journal until the store lets us.
+async fn read_changes(store: &Store, app_no: i64, after: u64, until: u64) -> Vec<Change> {
+    retry(|| read_page(store, app_no, after, until)).await
+}
+
+/// Reads a page of the journal; what was trimmed is passed over.
+async fn read_page(
+    store: &Store,
+    app_no: i64,
+    after: u64,
+    until: u64,
+) -> tidings_store::Result<Vec<Change>> {
+    let found = store.changes_until(app_no, after, until, limits::JOURNAL_PAGE).await;
+    let Err(error) = found else { return found };
+    match error.gone_oldest() {
+        Some(oldest) => store.changes_until(app_no, oldest - 1, until, limits::JOURNAL_PAGE).await,
+        None if error.is_not_found() => Ok(Vec::new()),
+        None => Err(error),
+    }
+}
+
+async fn retry<T, F>(mut read: impl FnMut() -> F) -> T
+where
+    F: Future<Output = tidings_store::Result<T>>,
+{
+    loop {
+        match read().await {
+            Ok(found) => return found,
+            Err(error) => {
+                tracing::error!(error = %error, "the store could not be read; trying again");
+                tokio::time::sleep(STORE_RETRY).await;
+            }
+        }
+    }
+}
+
+async fn sleep_until(clock: &Clock, at: Option<Timestamp>) {
+    match at {
+        Some(at) => {
+            let wait = u64::try_from(at.0 - clock.now().0).unwrap_or(0);
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+        }
+        None => std::future::pending().await,
+    }
+}
