@@ -9,6 +9,7 @@ use tidings_core::egress::EgressPolicy;
 use tidings_core::format::Formats;
 use tidings_core::id::Ids;
 use tidings_engine::egress::{Egress, Resolver, Tls};
+use tidings_engine::run::EngineParts;
 use tidings_service::{Bootstrap, InboxRequest, Service};
 use tidings_store::Store;
 use tokio::net::TcpListener;
@@ -80,14 +81,13 @@ impl Server {
             stopped(stop.clone()),
             ListenerLimits::default(),
         );
-        let parts = engine::Parts {
+        let parts = EngineParts {
             store: store.clone(),
             egress: Arc::clone(&egress),
             keyring,
             clock,
             ids,
             formats,
-            cadence: config.cadence,
         };
         Ok(Self {
             address,
@@ -97,7 +97,7 @@ impl Server {
             store,
             stopping,
             accepting: tokio::spawn(accepting),
-            engine: tokio::spawn(engine::run(parts, stop)),
+            engine: tokio::spawn(engine::run(parts, config.cadence, stop)),
         })
     }
 
@@ -118,17 +118,16 @@ impl Server {
     /// finish, everything is settled, the store is closed.
     pub(crate) async fn stop(self) {
         self.stopping.send_replace(true);
-        let (accepting, engine) = tokio::join!(until_done(self.accepting), until_done(self.engine));
-        if accepting.is_err() || engine.is_err() {
-            tracing::error!("a part of the server had failed before it was stopped");
-        }
+        tokio::join!(until_done(self.accepting), until_done(self.engine));
         self.store.close().await;
     }
 }
 
 /// Waits for a task that may have been waited for already.
-async fn until_done(task: JoinHandle<()>) -> std::result::Result<(), tokio::task::JoinError> {
-    if task.is_finished() { Ok(()) } else { task.await }
+async fn until_done(task: JoinHandle<()>) {
+    if !task.is_finished() && task.await.is_err() {
+        tracing::error!("a part of the server failed while it was stopped");
+    }
 }
 
 fn open_store(config: &Config) -> Result<Store> {

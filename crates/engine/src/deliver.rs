@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::Method;
 use http::header::{HeaderMap, RETRY_AFTER};
-use tidings_core::change::Change;
+use tidings_core::change::{Change, is_operational};
 use tidings_core::clock::{Clock, Timestamp};
 use tidings_core::egress::FailureClass;
 use tidings_core::format::Formats;
@@ -16,6 +16,9 @@ use crate::dispatch::Send;
 use crate::egress::{Attempted, Budget, Egress, Request};
 use crate::render::{SignedRequest, signed_request};
 
+/// Error class of a delivery whose content is gone: trying again cannot help.
+pub(crate) const ERASED: &str = "erased";
+
 /// What an attempt came to.
 #[derive(Debug)]
 pub(crate) struct Outcome {
@@ -25,6 +28,8 @@ pub(crate) struct Outcome {
     pub(crate) hard: bool,
     /// The receiver answered 410: it wants no more.
     pub(crate) gone: bool,
+    /// The change is about our own operation: failing to tell of it is not told of.
+    pub(crate) operational: bool,
     /// Milliseconds that the receiver asked us to wait.
     pub(crate) retry_after_ms: Option<i64>,
 }
@@ -47,11 +52,12 @@ impl Deliverer {
             None => self.read(send).await,
         };
         let mut outcome = blank(send, now);
-        if changes.is_empty() {
-            outcome.record.error =
-                Some(("gone".into(), "the change is no longer kept; nothing can be sent".into()));
+        if changes.is_empty() || changes.iter().any(|change| change.new.body.is_empty()) {
+            let why = "the content was erased or is no longer kept; nothing can be sent";
+            outcome.record.error = Some((ERASED.into(), why.into()));
             return outcome;
         }
+        outcome.operational = changes.iter().any(|change| is_operational(&change.new.kind));
         let (formats, target) = (&self.formats, &send.target);
         let request = match signed_request(target, formats, &send.members, &changes, now) {
             Ok(request) => request,
@@ -116,6 +122,7 @@ fn blank(send: &Send, now: Timestamp) -> Outcome {
         },
         hard: false,
         gone: false,
+        operational: false,
         retry_after_ms: None,
     }
 }

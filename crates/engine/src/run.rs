@@ -104,7 +104,7 @@ impl Engine {
             self.settle(false);
             tokio::select! {
                 biased;
-                changed = stop.wait_for(|stop| *stop) => { drop(changed); break; }
+                () = stopped(&mut stop) => break,
                 Some(report) = self.reports.recv() => self.report(report),
                 event = committed.recv() => self.hear(event, &mut committed).await,
                 () = sleep_until(&self.parts.clock, next) => {}
@@ -337,6 +337,11 @@ where
             }
         }
     }
+}
+
+/// Returns when `stop` is true or nobody can make it true any more.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
 }
 
 async fn sleep_until(clock: &Clock, at: Option<Timestamp>) {

@@ -3,13 +3,13 @@
 
 use bytes::Bytes;
 use serde_json::json;
-use tidings_core::change::{NewChange, Origin, Subject, is_operational, types};
+use tidings_core::change::{NewChange, Origin, Subject, types};
 use tidings_core::clock::Timestamp;
 use tidings_core::delivery::delivery_id;
 use tidings_core::id::ChangeId;
 use tidings_store::{CursorWrite, HookCount, ParkedWrite, Settle};
 
-use crate::deliver::Outcome;
+use crate::deliver::{ERASED, Outcome};
 use crate::dispatch::{Dispatch, Slot};
 use crate::hook::{HookState, Sending};
 
@@ -166,13 +166,14 @@ impl Failed<'_> {
         settle_lane(state, delivery);
         let made = sent.attempts + 1;
         let retry = &state.hook.service.retry;
-        let wait = if outcome.gone || outcome.record.error.as_ref().is_some_and(|e| e.0 == "gone") {
+        let erased = outcome.record.error.as_ref().is_some_and(|(class, _)| class == ERASED);
+        let wait = if outcome.gone || erased {
             None
         } else {
             retry.wait_ms(made, fraction, outcome.retry_after_ms)
         };
         let due_at = wait.map(|wait| now.plus_ms(wait));
-        if due_at.is_none() && !is_about_operations(sent) {
+        if due_at.is_none() && !outcome.operational {
             let id = delivery_id(state.hook.id, state.hook.hook_no, &members);
             let body = json!({"hook": {"id": state.hook.id}, "delivery": id, "attempts": made,
                 "last_error": reason});
@@ -185,11 +186,6 @@ impl Failed<'_> {
         pending.parked.push((state.hook.hook_no, put));
         true
     }
-}
-
-/// Failing to tell about failures must not tell about itself.
-fn is_about_operations(sent: &Sending) -> bool {
-    sent.change.as_ref().is_some_and(|change| is_operational(&change.new.kind))
 }
 
 fn settle_lane(state: &mut HookState, (cursor_no, seq): (i64, u64)) {

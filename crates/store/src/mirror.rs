@@ -74,7 +74,7 @@ pub enum CollectionWrite {
         /// Colour, time zone … as a JSON object.
         details: String,
         /// The change to append, unless the account's baseline is not done yet.
-        announce: Option<NewChange>,
+        announce: Option<Box<NewChange>>,
     },
     /// It is described anew.
     Describe {
@@ -333,7 +333,7 @@ fn write_collection(
             let collection_no = conn.last_insert_rowid();
             return Ok(announce.map(|mut change| {
                 change.subject.collection_no = Some(collection_no);
-                change
+                *change
             }));
         }
         CollectionWrite::Describe { collection_no, name, details } => {

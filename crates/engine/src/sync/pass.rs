@@ -112,13 +112,13 @@ impl Pass<'_> {
         let id = CollectionId(self.ids.next(self.teller.now));
         let part = part(id, calendar);
         let tell = self.teller.account.baseline_done;
-        let announce = tell.then(|| self.teller.calendar(types::CALENDAR_CREATED, part, None));
+        let tell = tell.then(|| self.teller.calendar(types::CALENDAR_CREATED, part, None));
         let create = CollectionWrite::Create {
             id,
             external_id: calendar.href.key.clone(),
             name: Some(calendar.name.clone()),
             details: details(calendar),
-            announce,
+            announce: tell.map(Box::new),
         };
         batch.collection(create, None).await
     }
