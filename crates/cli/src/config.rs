@@ -17,8 +17,8 @@ use tidings_engine::sync::Cadence;
 use toml::{Table, Value};
 use url::Url;
 
-pub(crate) use typed::{LogFormat, SecretText};
 use typed::Typed;
+pub(crate) use typed::{LogFormat, SecretText};
 
 use crate::error::{Error, Result};
 use crate::master_key;
@@ -113,8 +113,7 @@ impl Config {
             let named = |error| unreadable("egress.extra_ca_file", &path, &error);
             std::fs::read(&path).map_err(named)
         });
-        let master_key =
-            secret("master_key", typed.master_key, typed.master_key_file.as_deref())?;
+        let master_key = secret("master_key", typed.master_key, typed.master_key_file.as_deref())?;
         if let Some(key) = &master_key {
             master_key::parse(key.reveal()).map_err(|why| wrong("master_key", why))?;
         }

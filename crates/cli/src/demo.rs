@@ -100,10 +100,7 @@ pub(crate) async fn run(demo: &Demo, out: &mut impl Write) -> Result<()> {
 async fn show<W: Write>(stage: &mut Stage, voice: &mut Voice<'_, W>) -> Result<()> {
     let limited = timeout(DEADLINE, stage.change_calendar(voice)).await;
     limited.unwrap_or_else(|_| {
-        Err(Error::Failed(format!(
-            "the webhooks did not arrive within {} s",
-            DEADLINE.as_secs()
-        )))
+        Err(Error::Failed(format!("the webhooks did not arrive within {} s", DEADLINE.as_secs())))
     })?;
     if voice.exit {
         return Ok(());

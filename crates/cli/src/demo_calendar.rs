@@ -28,7 +28,7 @@ const METHODS: &str = "OPTIONS, GET, PUT, DELETE, PROPFIND, REPORT, MKCALENDAR";
 
 /// The server's state; clones share it.
 #[derive(Clone)]
-pub struct DemoCalendar(Arc<Shared>);
+pub(crate) struct DemoCalendar(Arc<Shared>);
 
 struct Shared {
     user: String,
@@ -69,7 +69,7 @@ enum Place<'a> {
 
 impl DemoCalendar {
     /// A server for one user, with the calendar `/{user}/work/`.
-    pub fn new(user: &str, password: &str, ids: &Ids) -> Self {
+    pub(crate) fn new(user: &str, password: &str, ids: &Ids) -> Self {
         let mut run = [0; 8];
         ids.fill(&mut run);
         let calendar =
@@ -118,7 +118,7 @@ impl DemoCalendar {
 }
 
 /// The server as a router; serve it on a loopback address.
-pub fn router(state: DemoCalendar) -> Router {
+pub(crate) fn router(state: DemoCalendar) -> Router {
     Router::new().fallback(answer).with_state(state)
 }
 

@@ -75,12 +75,8 @@ impl Server {
         let egress = Arc::new(egress(config.egress.clone(), config.extra_ca.as_deref())?);
         let (stopping, stop) = watch::channel(false);
         let router = surface::router(&service, clock.clone(), ids.clone(), &stop, arrivals);
-        let accepting = listener::serve(
-            listener,
-            router,
-            stopped(stop.clone()),
-            ListenerLimits::default(),
-        );
+        let accepting =
+            listener::serve(listener, router, stopped(stop.clone()), ListenerLimits::default());
         let parts = EngineParts {
             store: store.clone(),
             egress: Arc::clone(&egress),

@@ -82,7 +82,7 @@ pub const SYNC_PASSES_MAX: usize = 16;
 pub const SYNC_PASS_DEADLINE_MS: u64 = 300_000;
 /// Pages of one `sync-collection` answer that are followed.
 pub const SYNC_PAGES_MAX: usize = 1_000;
-/// Calendars of one account that may fail in a pass before the server counts as in trouble.
+/// Calendars of one account that may fail in a pass before the rest is left to the next one.
 pub const SYNC_TROUBLE_MAX: usize = 3;
 /// Rows, about, in one commit of the sync; the writer is shared.
 pub const SYNC_COMMIT_ROWS: usize = 600;

@@ -168,12 +168,11 @@ impl Dispatch {
 
     /// A hook is gone; outcomes of what it has in flight still free their slots.
     pub(crate) fn remove_hook(&mut self, hook_no: i64) {
-        if let Some(state) = self.hooks.remove(&hook_no) {
-            if let Some(app) = self.apps.get_mut(&state.hook.app_no) {
-                app.hooks.remove(&hook_no);
-                app.behind.remove(&hook_no);
-                app.candidates.clear();
-            }
+        let Some(state) = self.hooks.remove(&hook_no) else { return };
+        if let Some(app) = self.apps.get_mut(&state.hook.app_no) {
+            app.hooks.remove(&hook_no);
+            app.behind.remove(&hook_no);
+            app.candidates.clear();
         }
     }
 
@@ -266,6 +265,10 @@ impl Dispatch {
             self.queued.remove(&hook_no);
             let Some(state) = self.hooks.get_mut(&hook_no) else { continue };
             let matched = self.apps.get(&state.hook.app_no).map_or(0, |app| app.matched);
+            if state.expire(now) {
+                self.pending.disabled.push((hook_no, "its expiration has passed".into()));
+                self.dirty.insert(hook_no);
+            }
             if let Some(write) = state.pass_blocking(now) {
                 self.pending.parked.push((hook_no, write));
                 self.dirty.insert(hook_no);

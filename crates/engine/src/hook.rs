@@ -200,6 +200,16 @@ impl HookState {
         })
     }
 
+    /// Disables the hook when its dialect lets it end now; answers whether it did.
+    pub(crate) fn expire(&mut self, now: Timestamp) -> bool {
+        let ends = self.hook.status == HookStatus::Active
+            && self.hook.expires_at.is_some_and(|expires_at| expires_at <= now);
+        if ends {
+            self.hook.status = HookStatus::Disabled;
+        }
+        ends
+    }
+
     /// What to do next. `matched` is how far the app is matched.
     pub(crate) fn step(&mut self, matched: u64, now: Timestamp) -> Step {
         if self.hook.status != HookStatus::Active {

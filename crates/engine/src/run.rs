@@ -61,7 +61,7 @@ pub struct Engine {
 /// What a task reports. At most as many wait as tasks run, which the in-flight bounds limit.
 #[derive(Debug)]
 enum Report {
-    Outcome(Outcome),
+    Outcome(Box<Outcome>),
     LanePage { hook_no: i64, cursor_no: i64, changes: Vec<Change>, reached: u64 },
     AppPage { app_no: i64, changes: Vec<Change> },
     Parked { hook_no: i64, rows: Vec<ParkedRow> },
@@ -225,7 +225,7 @@ impl Engine {
 
     fn report(&mut self, report: Report) {
         match report {
-            Report::Outcome(outcome) => self.dispatch.outcome(outcome, self.parts.clock.now()),
+            Report::Outcome(outcome) => self.dispatch.outcome(*outcome, self.parts.clock.now()),
             Report::LanePage { hook_no, cursor_no, changes, reached } => {
                 self.dispatch.lane_page(hook_no, cursor_no, &changes, reached);
             }
@@ -285,7 +285,7 @@ async fn write(store: &Store, clock: &Clock, settle: Settle) {
 async fn perform(deliverer: &Deliverer, work: Work) -> Option<Report> {
     let store = &deliverer.store;
     Some(match work {
-        Work::Send(send) => Report::Outcome(deliverer.attempt(&send).await),
+        Work::Send(send) => Report::Outcome(Box::new(deliverer.attempt(&send).await)),
         Work::ReadPage { hook_no, app_no, cursor_no, after, until } => {
             let changes = read_changes(store, app_no, after, until).await;
             let short = changes.len() < limits::JOURNAL_PAGE;

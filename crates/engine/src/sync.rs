@@ -29,7 +29,7 @@ use tidings_store::{Account, Store, SyncState};
 use self::body::Teller;
 pub use self::cadence::Cadence;
 use self::client::Client;
-use self::pass::{Done, Pass, audit};
+use self::pass::{Done, Pass, asked_ms, audit};
 use crate::egress::Egress;
 
 /// Watches the accounts of a store.
@@ -168,12 +168,9 @@ impl Syncer {
         let wait = match &trouble {
             None => usual,
             Some((calendar, error)) => {
-                let asked = match error {
-                    ProviderError::Retry { after_ms, .. } => *after_ms,
-                    _ => None,
-                };
+                let asked = asked_ms(error);
                 let backoff = self.cadence.backoff_ms(failures, asked, self.ids.fraction());
-                let asked = self.cadence.backoff_ms(0, asked, 0.0);
+                let asked = self.cadence.backoff_ms(1, asked, 0.0);
                 if calendar.is_some() { backoff.min(usual).max(asked) } else { backoff }
             }
         };

@@ -122,7 +122,7 @@ async fn calendars(world: &mut World) {
 
 async fn refused_token(world: &mut World) {
     for (round, token) in ["http://radicale.org/ns/sync/bogus", "bogus"].into_iter().enumerate() {
-        world.watched.corrupt_token("work", token).await;
+        world.corrupt_token("work", token).await;
         world.watched.expect(&[]).await;
         let work =
             world.watched.mirror().await.into_iter().find(|c| c.external_id.ends_with("work"));
@@ -131,14 +131,14 @@ async fn refused_token(world: &mut World) {
         let (name, title) = (format!("work/new-{round}.ics"), format!("New {round}"));
         world.put(&name, &single(&format!("new-{round}"), &title)).await;
         world.put("work/old.ics", &single("old", &format!("Old {round}"))).await;
-        world.watched.corrupt_token("work", token).await;
+        world.corrupt_token("work", token).await;
         let (created, updated) = (
             format!("event.created {name} {title}"),
             format!("event.updated work/old.ics Old {round}"),
         );
         world.watched.expect(&[&created, &updated]).await;
         world.delete(&name).await;
-        world.watched.corrupt_token("work", token).await;
+        world.corrupt_token("work", token).await;
         world.watched.expect(&[&format!("event.deleted {name} {title}")]).await;
     }
 }

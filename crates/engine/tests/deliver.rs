@@ -211,3 +211,21 @@ async fn a_replay_and_a_hook_that_begins_in_the_past_read_the_journal() {
     let first: BTreeSet<_> = (0..200).map(id_of).collect();
     assert!((200..250).map(id_of).all(|id| first.contains(&id)), "a replay keeps the ids");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hook_whose_expiration_has_passed_is_disabled_not_called() {
+    let world = World::new().await;
+    let engine = world.start();
+    let expired = world.hook_until(&["*"], &[0], None, Some(world.clock.now())).await;
+    world.hook(&["*"], &[0]).await;
+    world.publish("a.b", 3).await;
+    world
+        .until("it is disabled", async || {
+            let hook = world.store.hook_by_no(expired.hook_no).await.unwrap().unwrap();
+            hook.status == HookStatus::Disabled && hook.runs == 0
+        })
+        .await;
+    world.receiver.wait_for(3, PATIENCE).await;
+    engine.stop().await;
+    assert_eq!(world.receiver.count(), 3, "only the other hook was called");
+}

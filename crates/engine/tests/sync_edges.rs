@@ -248,16 +248,78 @@ async fn a_broken_calendar_does_not_stop_the_others() {
     dav.calendars(&[("b", "1"), ("a", "2")]);
     dav.set("delta /u/a/", 207, &multistatus(&member("x", "2"), "2"));
     dav.set("get /u/a/", 207, &multistatus(&object("x", "2", &single("x", "X moved")), ""));
-    dav.answer("list /u/b/", Answer::status(503).header("retry-after", "7200"));
-    dav.answer("sync /u/b/", Answer::status(503));
+    dav.answer("sync /u/b/", Answer::status(503).header("retry-after", "7200"));
     let passed = watched.pass().await;
     assert!(matches!(passed, Passed::Failed(ProviderError::Retry { .. })), "{passed:?}");
     assert_eq!(watched.told().await, ["calendar.created b b", "event.updated a/x X moved"]);
     let broken = watched.mirror().await.into_iter().find(|c| c.external_id == "/u/b").unwrap();
     assert!(broken.error.unwrap().contains("503") && !broken.baseline_done);
-    assert!(watched.account().await.last_error.unwrap().starts_with("calendar b:"));
+    let account = watched.account().await;
+    assert!(account.last_error.unwrap().starts_with("calendar b:"));
+    assert!(account.next_sync_at >= watched.clock.now().plus_ms(7_000_000), "as the server asks");
     dav.calendars(&[("a", "2")]);
     watched.expect(&["calendar.deleted b b"]).await;
+}
+
+#[tokio::test]
+async fn many_broken_calendars_do_not_stop_the_others_either() {
+    let dav = Dav::start().await;
+    dav.is("1", &[("x", &single("x", "X"))]);
+    let broken = ["b", "c", "d", "e"];
+    for name in broken {
+        dav.set(&format!("sync /u/{name}/"), 503, "");
+    }
+    dav.calendars(&[("b", "1"), ("c", "1"), ("d", "1"), ("a", "1"), ("e", "1")]);
+    let mut watched = dav.watched().await;
+    assert!(matches!(watched.pass().await, Passed::Failed(_)));
+    assert_eq!(watched.told().await, ["account.connected"]);
+    assert!(matches!(watched.pass().await, Passed::Failed(_)));
+    assert_eq!(watched.told().await, [""; 0]);
+    let done = watched.mirror().await.into_iter().filter(|c| c.baseline_done);
+    assert_eq!(done.map(|c| c.external_id).collect::<Vec<_>>(), ["/u/a"]);
+}
+
+#[tokio::test]
+async fn a_calendar_that_is_gone_leaves_nothing_behind() {
+    let (dav, mut watched) = connected().await;
+    let calendar = watched.mirror().await.remove(0);
+    dav.calendars(&[("b", "1")]);
+    dav.set("sync /u/b/", 207, &multistatus("", "1"));
+    dav.set("list /u/b/", 207, &multistatus(&plain("/u/b/"), ""));
+    watched.expect(&["calendar.created b b", "calendar.deleted a a"]).await;
+    let left = watched.store.resource_etags(calendar.collection_no).await.unwrap();
+    assert_eq!(left, []);
+}
+
+/// Its items do not fit into one commit.
+#[tokio::test]
+async fn a_series_with_many_exceptions_is_one_resource_all_the_same() {
+    let series = |title: &str| {
+        let exceptions = (0..23).flat_map(|hour| (0..60).step_by(5).map(move |m| (hour, m)));
+        let exceptions: String = exceptions
+            .map(|(hour, minute)| {
+                format!(
+                    "BEGIN:VEVENT\r\nUID:s@example.com\r\nRECURRENCE-ID:202612{:02}T{hour:02}{minute:02}00Z\r\n\
+                     DTSTART:20261201T090000Z\r\nSUMMARY:{title}\r\nEND:VEVENT\r\n",
+                    5
+                )
+            })
+            .collect();
+        recurring("s", "S", None).replace("END:VCALENDAR", &(exceptions + "END:VCALENDAR"))
+    };
+    let dav = Dav::start().await;
+    dav.is("1", &[("s", &series("E"))]);
+    let mut watched = dav.watched().await;
+    watched.expect(&["account.connected"]).await;
+    dav.is("2", &[("s", &series("F"))]);
+    dav.set("delta /u/a/", 207, &multistatus(&member("s", "2"), "2"));
+    assert_eq!(watched.pass().await, Passed::Synced);
+    let told = watched.told().await;
+    assert_eq!(told.len(), 23 * 12);
+    assert!(told.iter().all(|line| line.starts_with("event.updated a/s#") && line.ends_with(" F")));
+    let calendar = watched.mirror().await.remove(0);
+    let mirrored = watched.store.resource_etags(calendar.collection_no).await.unwrap();
+    assert_eq!(mirrored, [("/u/a/s".to_owned(), "\"2\"".to_owned())]);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Connected accounts and the state of their synchronisation.
 
+mod erase;
 mod scope;
 mod sync;
 
@@ -330,78 +331,19 @@ impl Store {
         })
         .await
     }
-
-    /// Deletes an account: erases its credential and appends its `account.deleted` in one commit. Its
-    /// mirror is erased afterwards by [`Store::erase_account_step`].
-    ///
-    /// # Errors
-    /// Not found.
-    pub async fn delete_account(
-        &self,
-        account_no: i64,
-        change: NewChange,
-        entry: AuditEntry,
-        now: Timestamp,
-    ) -> Result<()> {
-        self.write(5, move |tx| {
-            let account = get(tx.conn, account_no)?;
-            tx.conn.execute(
-                "UPDATE account SET status = 'deleted', deleted_at = ?2, updated_at = ?2,
-                   credential = NULL, username = NULL, server_url = NULL, home_url = NULL,
-                   last_error = NULL WHERE account_no = ?1",
-                params![account_no, now.0],
-            )?;
-            change_of(tx, &account, change, &entry, now)
-        })
-        .await
-    }
-
-    /// Erases some mirrored items of a deleted account in one bounded commit; `false` once none is left.
-    ///
-    /// # Errors
-    /// When the commit fails.
-    pub async fn erase_account_step(&self, account_no: i64) -> Result<bool> {
-        self.write(limits::COMMIT_ROWS_MAX, move |tx| {
-            let erased = tx.conn.execute(
-                "DELETE FROM item WHERE (collection_no, item_key) IN
-                   (SELECT i.collection_no, i.item_key
-                    FROM account a JOIN collection c USING (account_no) JOIN item i USING (collection_no)
-                    WHERE a.account_no = ?1 AND a.status = 'deleted' LIMIT ?2)",
-                params![account_no, limits::COMMIT_ROWS_MAX as i64],
-            )?;
-            Ok(erased == limits::COMMIT_ROWS_MAX)
-        })
-        .await
-    }
-
-    /// Store keys of deleted accounts whose mirror is not erased, as after a crash.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn unerased_accounts(&self) -> Result<Vec<i64>> {
-        self.read(|conn| {
-            let mut statement = conn.prepare(
-                "SELECT a.account_no FROM account a WHERE a.status = 'deleted' AND EXISTS
-                   (SELECT 1 FROM collection c JOIN item i USING (collection_no)
-                    WHERE c.account_no = a.account_no)",
-            )?;
-            let rows = statement.query_map([], |row| row.get(0))?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
-        })
-        .await
-    }
 }
 
-/// The rest of a change of status: its journal entry, its audit row, its announcement.
+/// The rest of a change of status: its journal entry, whose `seq` it answers, its audit row, its
+/// announcement.
 fn change_of(
     tx: &mut Tx<'_>,
     account: &Account,
     change: NewChange,
     entry: &AuditEntry,
     now: Timestamp,
-) -> Result<()> {
-    journal::append(tx, account.app_no, vec![change], now)?;
+) -> Result<u64> {
+    let appended = journal::append(tx, account.app_no, vec![change], now)?;
     audit::insert(tx.conn, Some(account.app_no), entry, now)?;
     tx.announce.push(Committed::Account(account.account_no));
-    Ok(())
+    Ok(appended.changes[0].seq)
 }

@@ -86,7 +86,9 @@ impl Kind {
                 _ => Err("give true or false"),
             },
             Self::Number => number(text).map_err(|_| "give a whole number"),
-            Self::Texts => Ok(parts().map(|part| Value::String(part.to_owned())).collect()),
+            Self::Texts => {
+                Ok(Value::Array(parts().map(|part| Value::String(part.to_owned())).collect()))
+            }
             Self::Numbers => parts()
                 .map(number)
                 .collect::<std::result::Result<Vec<_>, _>>()

@@ -1,0 +1,184 @@
+use tempfile::TempDir;
+
+use super::*;
+
+/// A well-formed owner key.
+const KEY: &str = "tdk_";
+const MASTER: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+
+struct World(TempDir);
+
+impl World {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// Writes a file and says where it is.
+    fn write(&self, name: &str, text: &str) -> String {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// Flags that name a configuration file with this text.
+    fn flags(&self, file: &str) -> Flags {
+        Flags { config: Some(self.write("tidings.toml", file).into()), ..Flags::default() }
+    }
+}
+
+fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+}
+
+fn owner_key() -> String {
+    let ids = tidings_core::id::Ids::seeded(1);
+    Token::generate(TokenKind::ApiKey, &ids).reveal().to_owned()
+}
+
+#[test]
+fn flags_win_over_environment_over_file_over_defaults() {
+    let world = World::new();
+    let file = r#"listen = "127.0.0.1:2""#;
+    let environment = [("TIDINGS_LISTEN", "127.0.0.1:3")];
+    let flag = Some("127.0.0.1:4".to_owned());
+    for (file, environment, flag, port) in [
+        ("", &[][..], None, 8480),
+        (file, &[], None, 2),
+        (file, &environment, None, 3),
+        (file, &environment, flag.clone(), 4),
+        ("", &[], flag, 4),
+    ] {
+        let flags = Flags { listen: flag, ..world.flags(file) };
+        let config = Config::load(&flags, &variables(environment)).unwrap();
+        assert_eq!(config.listen.port(), port);
+    }
+}
+
+#[test]
+fn sections_merge_key_by_key_and_both_spellings_name_a_key() {
+    let world = World::new();
+    let flags = world.flags("[egress]\nallow = [\"10.0.0.0/8\"]\n[sync]\nidle_seconds = 9\n");
+    for name in ["TIDINGS_EGRESS__ALLOW_HTTP", "TIDINGS_EGRESS_ALLOW_HTTP"] {
+        let config = Config::load(&flags, &variables(&[(name, "true")])).unwrap();
+        let expected =
+            EgressPolicy::public_only().allow("10.0.0.0/8".parse().unwrap()).allow_http(true);
+        assert_eq!(config.egress, expected, "{name}");
+        assert_eq!(config.cadence, Cadence { idle: 9_000, ..Cadence::default() });
+    }
+    let lists = [("TIDINGS_EGRESS_ALLOW", "10.1.0.0/16, fd00::/8"), ("TIDINGS_EGRESS_PORTS", "81")];
+    let config = Config::load(&flags, &variables(&lists)).unwrap();
+    let expected = EgressPolicy::public_only()
+        .allow("10.1.0.0/16".parse().unwrap())
+        .allow("fd00::/8".parse().unwrap())
+        .ports(vec![81]);
+    assert_eq!(config.egress, expected);
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let world = World::new();
+    for (file, pair, named) in [
+        ("lisen = 1", None, "lisen"),
+        ("[egress]\nalow = []", None, "line 2: unknown field `alow`"),
+        ("[sync]\nfast_seconds = \"x\"", None, "line 2"),
+        ("listen = 7", None, "line 1"),
+        ("= 7", None, "line 1"),
+        ("", Some(("TIDINGS_LISEN", "x")), "TIDINGS_LISEN"),
+        ("", Some(("TIDINGS_EGRESS_ALLOW_HTTP", "maybe")), "TIDINGS_EGRESS_ALLOW_HTTP"),
+        ("", Some(("TIDINGS_SYNC_FAST_SECONDS", "soon")), "TIDINGS_SYNC_FAST_SECONDS"),
+        ("", Some(("TIDINGS_SYNC_FAST_SECONDS", "0")), "sync.fast_seconds"),
+        ("", Some(("TIDINGS_LOG_FORMAT", "xml")), "xml"),
+        ("", Some(("TIDINGS_LISTEN", "8480")), "listen"),
+        ("", Some(("TIDINGS_EGRESS_ALLOW", "10.0.0.0/99")), "egress.allow"),
+        ("", Some(("TIDINGS_EGRESS_EXTRA_CA_FILE", "/none")), "egress.extra_ca_file"),
+        ("", Some(("TIDINGS_PUBLIC_URL", "ftp://a")), "public_url"),
+        ("", Some(("TIDINGS_MASTER_KEY", "c2hvcnQ=")), "master_key"),
+        ("", Some(("TIDINGS_MASTER_KEY_FILE", "/none")), "master_key_file"),
+        ("", Some(("TIDINGS_BOOTSTRAP_KEY", "tdk_forged")), "bootstrap_key"),
+    ] {
+        let pairs: Vec<_> = pair.into_iter().collect();
+        let error = Config::load(&world.flags(file), &variables(&pairs)).unwrap_err();
+        assert!(matches!(error, Error::Usage(_)), "{file} {pair:?}");
+        let text = error.to_string();
+        assert!(text.contains(named), "{text} does not name {named}");
+        assert!(!text.contains("c2hvcnQ=") && !text.contains(KEY), "{text}");
+    }
+}
+
+#[test]
+fn a_file_that_was_named_must_be_there() {
+    let world = World::new();
+    let flags = Flags { config: Some(world.0.path().join("none.toml")), ..Flags::default() };
+    let error = Config::load(&flags, &[]).unwrap_err();
+    assert!(error.to_string().contains("none.toml"), "{error}");
+}
+
+#[test]
+fn secrets_come_from_files_too_and_the_higher_source_decides_which_way() {
+    let world = World::new();
+    let key = owner_key();
+    let file = world.write("bootstrap", &format!("{key}\n"));
+    let from_file = [("TIDINGS_BOOTSTRAP_KEY_FILE", file.as_str())];
+    let below = format!("bootstrap_key = \"tdk_ignored\"\nmaster_key = \"{MASTER}\"");
+    let config = Config::load(&world.flags(&below), &variables(&from_file)).unwrap();
+    assert_eq!(config.bootstrap_key.unwrap().reveal(), key);
+    assert_eq!(config.master_key.unwrap().reveal(), MASTER);
+    let both = [from_file[0], ("TIDINGS_BOOTSTRAP_KEY", key.as_str())];
+    let error = Config::load(&world.flags(""), &variables(&both)).unwrap_err();
+    assert!(error.to_string().contains("either bootstrap_key or bootstrap_key_file"), "{error}");
+}
+
+#[test]
+fn no_secret_is_shown() {
+    let world = World::new();
+    let key = owner_key();
+    let flags = world.flags(&format!("master_key = \"{MASTER}\""));
+    let environment = variables(&[("TIDINGS_BOOTSTRAP_KEY", key.as_str())]);
+    let shown = show(&flags, &environment).unwrap();
+    let debug = format!("{:?}", Config::load(&flags, &environment).unwrap());
+    for text in [&shown, &debug] {
+        assert!(!text.contains(MASTER) && !text.contains(&key), "{text}");
+    }
+    assert!(shown.contains(r#"master_key = "(set, not shown)""#), "{shown}");
+    assert!(shown.contains("listen = \"127.0.0.1:8480\""), "{shown}");
+}
+
+#[test]
+fn every_key_has_a_variable() {
+    let text = || Some("x".to_owned());
+    let (path, secret) = (Some(PathBuf::from("x")), Some(SecretText::from("x".to_owned())));
+    let full = Typed {
+        listen: text(),
+        data_dir: path.clone(),
+        public_url: text(),
+        master_key: secret.clone(),
+        master_key_file: path.clone(),
+        bootstrap_key: secret,
+        bootstrap_key_file: path.clone(),
+        egress: typed::TypedEgress {
+            allow: Some(vec![]),
+            allow_http: Some(true),
+            ports: Some(vec![]),
+            extra_ca_file: path,
+        },
+        log: typed::TypedLog { format: Some(LogFormat::Json), level: text() },
+        sync: typed::TypedSync {
+            fast_seconds: Some(1),
+            normal_seconds: Some(1),
+            idle_seconds: Some(1),
+        },
+    };
+    let mut keys = Vec::new();
+    for (key, value) in Table::try_from(full).unwrap() {
+        match value {
+            Value::Table(section) => {
+                keys.extend(section.keys().map(|inner| format!("{key}.{inner}")));
+            }
+            _ => keys.push(key),
+        }
+    }
+    let mut known: Vec<_> = environment::keys().map(str::to_owned).collect();
+    keys.sort();
+    known.sort();
+    assert_eq!(keys, known);
+}

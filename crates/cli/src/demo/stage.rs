@@ -57,13 +57,15 @@ impl Stage {
         let service = server.service.clone();
         let caller = service.authenticate(key, None).await.map_err(Error::failed("the key"))?;
         clear_earlier(&service, &caller).await?;
-        voice.tell(&format!("tidings serves {}; the calendar is {}", server.url(), place.server))?;
+        voice.tell(&format!(
+            "tidings serves {}; the calendar is {}",
+            server.url(),
+            place.server
+        ))?;
         let inbox = service.create_inbox(&caller).await.map_err(Error::failed("the inbox"))?;
         let inbox = format!("{}/inbox/{}", server.url(), inbox.token);
-        let hook = service
-            .create_hook(&caller, hook(&inbox))
-            .await
-            .map_err(Error::failed("the hook"))?;
+        let hook =
+            service.create_hook(&caller, hook(&inbox)).await.map_err(Error::failed("the hook"))?;
         voice.tell(&format!("{} takes event.* to {inbox}", hook.hook.id))?;
         let uid = format!("tidings-demo-{}", hook.hook.id);
         let calendar =

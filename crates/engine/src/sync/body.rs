@@ -62,7 +62,7 @@ impl Teller<'_> {
     /// `account.connected` or `account.inactive`.
     pub(super) fn account(&self, kind: &str, status: &str, reason: Option<&str>) -> NewChange {
         let account = self.account_part(Some(AccountState { status, reason }));
-        self.change(kind, Body { account, calendar: None, event: None })
+        self.change(kind, &Body { account, calendar: None, event: None })
     }
 
     /// `calendar.*`.
@@ -73,7 +73,8 @@ impl Teller<'_> {
         collection_no: Option<i64>,
     ) -> NewChange {
         let account = self.account_part(None);
-        let mut change = self.change(kind, Body { account, calendar: Some(calendar), event: None });
+        let mut change =
+            self.change(kind, &Body { account, calendar: Some(calendar), event: None });
         change.subject.collection_no = collection_no;
         change.order_key = Some(calendar.id.to_string());
         change
@@ -85,7 +86,7 @@ impl Teller<'_> {
             serde_json::from_slice(&item.body).expect("the mirror holds JSON of our making");
         let account = self.account_part(None);
         let calendar = Some(CalendarPart::of(collection));
-        let mut change = self.change(kind, Body { account, calendar, event: Some(event) });
+        let mut change = self.change(kind, &Body { account, calendar, event: Some(event) });
         change.subject.collection_no = Some(collection.collection_no);
         change.subject.item = Some(item.key.clone());
         change.order_key = Some(format!("{}{}", collection.id, item.resource));
@@ -102,8 +103,8 @@ impl Teller<'_> {
         }
     }
 
-    fn change(&self, kind: &str, body: Body<'_>) -> NewChange {
-        let body = serde_json::to_vec(&body).expect("texts and JSON serialise");
+    fn change(&self, kind: &str, body: &Body<'_>) -> NewChange {
+        let body = serde_json::to_vec(body).expect("texts and JSON serialise");
         NewChange {
             id: ChangeId(self.ids.next(self.now)),
             kind: kind.to_owned(),

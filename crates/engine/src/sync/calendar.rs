@@ -67,8 +67,13 @@ impl Watch<'_> {
     async fn find(&self) -> Result<Found, Stop> {
         if let Some(token) = &self.collection.sync_token
             && self.calendar.supports_sync
-            && let Some(delta) = self.delta(token).await?
+            && let Some(mut delta) = self.delta(token).await?
         {
+            if self.teller.account.failures > 0 {
+                // The pass that failed may have come far: go on where it stopped.
+                let mirrored = self.mirrored().await?;
+                delta.changed.retain(|member| !is_mirrored(&mirrored, member));
+            }
             return Ok(delta);
         }
         self.everything().await
@@ -119,20 +124,21 @@ impl Watch<'_> {
         let request = sync::list_request(&url);
         let members =
             self.client.ask(request, move |response| sync::parse_list(&url, response)).await?;
-        let mirrored = self.store.resource_etags(self.collection.collection_no).await?;
+        let mirrored = self.mirrored().await?;
         let listed: BTreeSet<&str> = members.iter().map(|m| m.href.key.as_str()).collect();
-        let removed = mirrored
+        let removed: BTreeSet<&String> = mirrored
             .iter()
-            .filter(|(resource, _)| !listed.contains(resource.as_str()))
-            .map(|(resource, _)| resource.clone())
-            .collect::<BTreeSet<_>>();
-        let known: BTreeSet<&(String, String)> = mirrored.iter().collect();
-        let moved = |member: &Member| {
-            let seen = member.etag.clone().map(|etag| (member.href.key.clone(), etag));
-            seen.is_none_or(|seen| !known.contains(&seen))
-        };
-        let changed = members.iter().filter(|member| moved(member)).cloned().collect();
-        Ok(Found { changed, removed: removed.into_iter().collect(), token })
+            .map(|(resource, _)| resource)
+            .filter(|resource| !listed.contains(resource.as_str()))
+            .collect();
+        let removed = removed.into_iter().cloned().collect();
+        let changed = members.iter().filter(|m| !is_mirrored(&mirrored, m)).cloned().collect();
+        Ok(Found { changed, removed, token })
+    }
+
+    async fn mirrored(&self) -> Result<BTreeSet<(String, String)>, Stop> {
+        let mirrored = self.store.resource_etags(self.collection.collection_no).await?;
+        Ok(mirrored.into_iter().collect())
     }
 
     /// Fetches `members` and writes how they differ from the mirror. Says which resource could not be
@@ -170,7 +176,7 @@ impl Watch<'_> {
                 let old = mirrored.remove(&resource.key).unwrap_or_default();
                 match resource.items {
                     Ok(items) => {
-                        self.compare(&resource.key, &resource.etag, &old, items, batch).await?
+                        self.compare(&resource.key, &resource.etag, &old, items, batch).await?;
                     }
                     Err(why) => unreadable = Some((resource.key, why.to_string())),
                 }
@@ -244,4 +250,10 @@ impl Watch<'_> {
             .then(|| self.teller.event(difference.kind(), self.collection, difference.item()));
         batch.item(self.collection.collection_no, difference.into_write(), change).await
     }
+}
+
+/// Whether the mirror holds this very version, as (resource, etag).
+fn is_mirrored(mirrored: &BTreeSet<(String, String)>, member: &Member) -> bool {
+    let seen = |etag: &String| (member.href.key.clone(), etag.clone());
+    member.etag.as_ref().is_some_and(|etag| mirrored.contains(&seen(etag)))
 }

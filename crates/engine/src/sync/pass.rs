@@ -100,7 +100,7 @@ impl Pass<'_> {
             batch.collection(CollectionWrite::Delete { collection_no }, change).await?;
         }
         for calendar in calendars {
-            match known.iter().find(|c| c.external_id == calendar.href.key) {
+            match known.iter().find(|c| is(c, calendar)) {
                 Some(collection) => self.describe(&mut batch, calendar, collection).await?,
                 None => self.create(&mut batch, calendar).await?,
             }
@@ -141,45 +141,54 @@ impl Pass<'_> {
         batch.collection(CollectionWrite::Describe { collection_no, name, details }, change).await
     }
 
-    /// Looks at every calendar whose tag moved; one that fails says so and does not stop the others.
+    /// Looks at every calendar whose tag moved. One that fails says so and does not stop the others;
+    /// those that failed before come last, and only so many are waited for.
     async fn watch(
         &self,
         calendars: &[Calendar],
         known: &[Collection],
     ) -> Result<Option<(String, ProviderError)>, Stop> {
-        let mut trouble = None;
+        let known_of = |calendar: &Calendar| known.iter().find(|c| is(c, calendar));
+        let mut watched: Vec<(&Calendar, &Collection)> =
+            calendars.iter().filter_map(|c| Some((c, known_of(c)?))).collect();
+        watched.sort_by_key(|(_, collection)| collection.error.is_some());
+        let mut trouble: Option<(String, ProviderError)> = None;
         let mut failed = 0;
-        for calendar in calendars {
-            let same = |c: &&Collection| c.external_id == calendar.href.key;
-            let Some(collection) = known.iter().find(same) else { continue };
-            let tag = calendar.tag();
-            if collection.baseline_done && tag.is_some() && tag == collection.ctag {
-                continue;
-            }
-            let watch = Watch {
-                store: self.store,
-                client: &self.client,
-                teller: &self.teller,
-                calendar,
-                collection,
-                silent: !(self.teller.account.baseline_done && collection.baseline_done),
-            };
-            let error = match watch.sync().await.map_err(Stop::explained) {
+        for (calendar, collection) in watched {
+            let error = match self.look(calendar, collection).await.map_err(Stop::explained) {
                 Ok(()) => continue,
-                Err(Stop::Provider(error @ ProviderError::Reauthorise { .. })) => {
-                    return Err(error.into());
-                }
                 Err(Stop::Provider(error)) => error,
                 Err(stop) => return Err(stop),
             };
-            self.fail(collection, &error).await?;
-            failed += usize::from(matches!(error, ProviderError::Retry { .. }));
-            if failed >= SYNC_TROUBLE_MAX {
+            if matches!(error, ProviderError::Reauthorise { .. }) {
                 return Err(error.into());
             }
-            trouble = Some((calendar.name.clone(), error));
+            self.fail(collection, &error).await?;
+            failed += usize::from(matches!(error, ProviderError::Retry { .. }));
+            if trouble.as_ref().is_none_or(|(_, other)| asked_ms(other) < asked_ms(&error)) {
+                trouble = Some((calendar.name.clone(), error));
+            }
+            if failed == SYNC_TROUBLE_MAX {
+                break;
+            }
         }
         Ok(trouble)
+    }
+
+    async fn look(&self, calendar: &Calendar, collection: &Collection) -> Result<(), Stop> {
+        let tag = calendar.tag();
+        if collection.baseline_done && tag.is_some() && tag == collection.ctag {
+            return Ok(());
+        }
+        let watch = Watch {
+            store: self.store,
+            client: &self.client,
+            teller: &self.teller,
+            calendar,
+            collection,
+            silent: !(self.teller.account.baseline_done && collection.baseline_done),
+        };
+        watch.sync().await
     }
 
     async fn fail(&self, collection: &Collection, error: &ProviderError) -> Result<(), Stop> {
@@ -194,6 +203,15 @@ impl Pass<'_> {
 pub(super) fn audit(action: &'static str, object: String) -> AuditEntry {
     let detail = serde_json::json!({});
     AuditEntry { actor: "system".into(), action, object, denied: false, detail }
+}
+
+fn is(collection: &Collection, calendar: &Calendar) -> bool {
+    collection.external_id == calendar.href.key
+}
+
+/// How long the server wants to be left alone, ms.
+pub(super) fn asked_ms(error: &ProviderError) -> Option<u64> {
+    if let ProviderError::Retry { after_ms, .. } = error { *after_ms } else { None }
 }
 
 fn part(id: CollectionId, calendar: &Calendar) -> CalendarPart<'_> {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use tidings_engine::egress::{Budget, Request};
+use tidings_store::{CollectionWrite, MirrorCommit};
 
 use crate::server::{Kind, Server};
 use crate::watched::Watched;
@@ -25,6 +26,19 @@ impl World {
 
     pub(crate) async fn connect(&mut self, password: &str) {
         self.watched.connect(self.server.url("/"), password).await;
+    }
+
+    /// Makes the stored cursor of a calendar one that no server knows.
+    pub(crate) async fn corrupt_token(&self, calendar: &str, token: &str) {
+        let known =
+            self.watched.mirror().await.into_iter().find(|c| c.external_id.ends_with(calendar));
+        let mut commit = MirrorCommit::new(self.watched.app.app_no, self.watched.account_no);
+        commit.collections.push(CollectionWrite::Synced {
+            collection_no: known.unwrap().collection_no,
+            ctag: Some("other".into()),
+            sync_token: Some(token.into()),
+        });
+        assert!(self.watched.store.commit_mirror(commit, self.watched.clock.now()).await.unwrap());
     }
 
     pub(crate) async fn make_calendar(&self, name: &str) {

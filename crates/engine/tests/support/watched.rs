@@ -11,18 +11,16 @@ use tidings_core::id::{AccountId, AppId, Ids};
 use tidings_core::seal::{Keyring, Place};
 use tidings_engine::egress::{Egress, Resolver, Tls};
 use tidings_engine::sync::{Cadence, Passed, Syncer};
-use tidings_store::{
-    Account, App, AuditEntry, Collection, CollectionWrite, MirrorCommit, NewAccount, NewApp, Store,
-};
+use tidings_store::{Account, App, AuditEntry, Collection, NewAccount, NewApp, Store};
 
 pub(crate) struct Watched {
     pub(crate) store: Store,
     pub(crate) egress: Arc<Egress>,
     keyring: Keyring,
     ids: Ids,
-    clock: Clock,
-    app: App,
-    account_no: i64,
+    pub(crate) clock: Clock,
+    pub(crate) app: App,
+    pub(crate) account_no: i64,
     /// The path of the calendar home.
     home: &'static str,
     /// The last change that was looked at.
@@ -147,18 +145,6 @@ impl Watched {
         };
         let place = place.as_str().unwrap().strip_prefix(self.home).unwrap();
         format!("{} {place} {}", change.new.kind, title.as_str().unwrap())
-    }
-
-    /// Makes the stored cursor of a calendar one that no server knows.
-    pub(crate) async fn corrupt_token(&self, calendar: &str, token: &str) {
-        let known = self.mirror().await.into_iter().find(|c| c.external_id.ends_with(calendar));
-        let mut commit = MirrorCommit::new(self.app.app_no, self.account_no);
-        commit.collections.push(CollectionWrite::Synced {
-            collection_no: known.unwrap().collection_no,
-            ctag: Some("other".into()),
-            sync_token: Some(token.into()),
-        });
-        assert!(self.store.commit_mirror(commit, self.clock.now()).await.unwrap());
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidings_core::change::{NewChange, Origin, Subject};
-use tidings_core::clock::Clock;
+use tidings_core::clock::{Clock, Timestamp};
 use tidings_core::egress::EgressPolicy;
 use tidings_core::format::{Format, Formats, RenderError, RenderInput, Rendered};
 use tidings_core::hook::{Providers, Selection, Service, pattern_covers};
@@ -109,6 +109,16 @@ impl World {
         waits: &[u32],
         after_seq: Option<u64>,
     ) -> Hook {
+        self.hook_until(triggers, waits, after_seq, None).await
+    }
+
+    pub(crate) async fn hook_until(
+        &self,
+        triggers: &[&str],
+        waits: &[u32],
+        after_seq: Option<u64>,
+        expires_at: Option<Timestamp>,
+    ) -> Hook {
         let now = self.clock.now();
         let id = HookId(self.ids.next(now));
         let secret_id = self.ids.next(now);
@@ -134,7 +144,7 @@ impl World {
                 account_no: None,
                 collection_no: None,
             },
-            expires_at: None,
+            expires_at,
             after_seq,
         };
         let secret = NewSecret { id: secret_id, sealed };

@@ -53,7 +53,7 @@ async fn settled() -> Setup {
         parked: vec![parked(2, Some(now.plus_ms(5_000))), parked(3, None)],
         ..Settle::default()
     };
-    setup.store.settle(settle, now).await.unwrap();
+    setup.store.settle(std::sync::Arc::new(settle), now).await.unwrap();
     setup
 }
 

@@ -75,7 +75,8 @@ CREATE TABLE account (
   last_error     TEXT,
   created_at     INTEGER NOT NULL,
   updated_at     INTEGER NOT NULL,
-  deleted_at     INTEGER
+  deleted_at     INTEGER,
+  erase_below    INTEGER                          -- content to erase: the mirror, bodies of changes below this seq
 ) STRICT;
 CREATE INDEX account_app ON account (app_no, account_no);
 CREATE INDEX account_due ON account (next_sync_at) WHERE status = 'active';
@@ -134,6 +135,7 @@ CREATE TABLE change (
   PRIMARY KEY (app_no, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX change_id ON change (app_no, id);
+CREATE INDEX change_account ON change (account_no, seq) WHERE account_no IS NOT NULL;
 
 CREATE TABLE change_body (
   app_no INTEGER NOT NULL,

@@ -137,7 +137,7 @@ impl World {
             };
             settle.parked.push((hook_no, parked));
         }
-        self.store.settle(settle, self.clock.now()).await.unwrap();
+        self.store.settle(std::sync::Arc::new(settle), self.clock.now()).await.unwrap();
     }
 }
 

@@ -1,0 +1,34 @@
+//! What a 2xx is worth.
+
+use serde_json::json;
+
+use crate::tidings::Tidings;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_accepted_survives_a_kill() {
+    let mut tidings = Tidings::start().await;
+    let publish = async |tidings: &Tidings, number: u64| {
+        let body = json!({"type": "order.placed", "data": {"number": number}});
+        let key = format!("order-{number}");
+        let headers = [("idempotency-key", key.as_str())];
+        let (status, answer) =
+            tidings.send("POST", "/api/v1/changes", &tidings.key, &headers, Some(&body)).await;
+        assert_eq!(status, 202, "{answer}");
+        answer
+    };
+    let mut accepted = Vec::new();
+    for number in 1..=5 {
+        accepted.push(publish(&tidings, number).await);
+        tidings.kill();
+        tidings.run().await;
+    }
+    let kept = tidings.get("/changes").await;
+    for (number, accepted) in (1..).zip(&accepted) {
+        let change = &kept["data"][number as usize - 1];
+        assert_eq!((&change["id"], &change["seq"]), (&accepted["id"], &json!(number)), "{kept}");
+        assert_eq!(change["data"]["number"], number, "{kept}");
+        // The key was as durable as the change: repeating it publishes nothing.
+        assert_eq!(publish(&tidings, number).await, *accepted);
+    }
+    assert_eq!(tidings.get("/changes").await["data"].as_array().unwrap().len(), 5);
+}

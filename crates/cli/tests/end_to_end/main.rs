@@ -1,0 +1,11 @@
+//! The binary from outside: real calendar servers, other people's libraries, `kill -9`.
+
+#[path = "../../../engine/tests/caldav_servers/server.rs"]
+mod calendar_server;
+mod connect_sdk;
+mod durability;
+mod readme;
+mod standard_webhooks;
+mod story;
+mod tidings;
+mod vendor;

@@ -1,0 +1,60 @@
+//! `tidings serve` and its neighbours, run as an operator runs them.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use http::StatusCode;
+use tidings_testkit::server::TestServer;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_tidings");
+
+fn tidings(directory: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    Command::new(BINARY)
+        .args(arguments)
+        .current_dir(directory)
+        .envs(environment.iter().copied())
+        .output()
+        .expect("the binary can be run")
+}
+
+#[tokio::test]
+async fn a_server_starts_unattended_and_ends_well_on_sigterm() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut server = TestServer::start(Path::new(BINARY), directory.path(), &[]).await;
+    assert_eq!(server.status("/healthz").await, Some(StatusCode::OK));
+    assert_eq!(server.status("/inbox/nobody").await, Some(StatusCode::NOT_FOUND));
+    assert_eq!(server.status("/api/v1/apps").await, Some(StatusCode::UNAUTHORIZED));
+    assert_eq!(server.sigterm().await.code(), Some(0));
+    assert_eq!(server.status("/healthz").await, None);
+    server.restart().await;
+    server.kill9().await;
+    server.restart().await;
+    assert_eq!(server.status("/readyz").await, Some(StatusCode::OK));
+}
+
+#[test]
+fn a_wrong_configuration_is_status_2_and_says_what() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("tidings.toml"), "listen = \"127.0.0.1:0\"\n").unwrap();
+    let right = tidings(directory.path(), &["config", "check"], &[]);
+    assert_eq!(right.status.code(), Some(0));
+    std::fs::write(directory.path().join("tidings.toml"), "lisen = \"127.0.0.1:0\"\n").unwrap();
+    for arguments in [&["serve"][..], &["config", "check"], &["config", "show"]] {
+        let wrong = tidings(directory.path(), arguments, &[]);
+        let told = String::from_utf8_lossy(&wrong.stderr);
+        assert_eq!(wrong.status.code(), Some(2), "{told}");
+        assert!(told.contains("lisen"), "{told}");
+    }
+}
+
+#[test]
+fn a_generated_key_is_one_that_a_start_accepts() {
+    let directory = tempfile::tempdir().unwrap();
+    let generated = tidings(directory.path(), &["key", "generate"], &[]);
+    let key = String::from_utf8(generated.stdout).unwrap();
+    let environment = [("TIDINGS_BOOTSTRAP_KEY", key.trim())];
+    let shown = tidings(directory.path(), &["config", "check"], &environment);
+    assert_eq!(shown.status.code(), Some(0));
+    let shown = tidings(directory.path(), &["config", "show"], &environment);
+    assert!(!String::from_utf8_lossy(&shown.stdout).contains(key.trim()));
+}
