@@ -181,7 +181,7 @@ fn file(named: Option<&Path>) -> Result<Table> {
         Err(error) => return Err(unreadable("--config", path, &error)),
     };
     let refused = |error: toml::de::Error| {
-        let line = error.span().map(|span| text[..span.start].lines().count().max(1));
+        let line = error.span().map(|span| 1 + text[..span.start].matches('\n').count());
         let line = line.map_or(String::new(), |line| format!(" line {line}"));
         Error::Usage(format!("{}{line}: {}", path.display(), error.message()))
     };

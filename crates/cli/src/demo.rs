@@ -19,7 +19,7 @@ use tidings_core::id::Ids;
 use tidings_core::key::{Token, TokenKind};
 use tidings_engine::sync::Cadence;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -31,7 +31,7 @@ use crate::error::{Error, Result};
 use crate::server::Server;
 use crate::{logging, master_key, signals};
 
-/// The three changes must have arrived after this time.
+/// `--exit` gives up after this time.
 const DEADLINE: Duration = Duration::from_secs(60);
 /// Webhooks that wait to be printed.
 const ARRIVALS_KEPT: usize = 1_024;
@@ -76,16 +76,14 @@ pub(crate) async fn run(demo: &Demo, out: &mut impl Write) -> Result<()> {
     let config = config(data_dir, &key);
     let mut server = Server::start(&config, clock.clone(), ids, Some(sender)).await?;
     let mut voice = Voice { out, exit: demo.exit };
-    let ended = match Stage::set(&server, clock, &key, place, arrivals, &mut voice).await {
+    let limit = demo.exit.then(|| Instant::now() + DEADLINE);
+    let set = Stage::set(&server, clock, &key, place, arrivals, &mut voice);
+    let ended = match within(limit, set).await {
         Err(error) => Err(error),
         Ok(mut stage) => {
             let shown = tokio::select! {
-                shown = show(&mut stage, &mut voice) => shown,
-                told = signals::told_to_stop() => told.and(if demo.exit {
-                    Err(Error::Failed("stopped before the webhooks arrived".into()))
-                } else {
-                    Ok(())
-                }),
+                shown = show(&mut stage, limit, &mut voice) => shown,
+                told = signals::told_to_stop() => told.and_then(|()| stopped_early(demo.exit)),
                 fault = server.broken() => Err(fault),
             };
             stage.clear(&mut voice).await;
@@ -97,16 +95,32 @@ pub(crate) async fn run(demo: &Demo, out: &mut impl Write) -> Result<()> {
 }
 
 /// The three changes; then, without `--exit`, whatever arrives.
-async fn show<W: Write>(stage: &mut Stage, voice: &mut Voice<'_, W>) -> Result<()> {
-    let limited = timeout(DEADLINE, stage.change_calendar(voice)).await;
-    limited.unwrap_or_else(|_| {
-        Err(Error::Failed(format!("the webhooks did not arrive within {} s", DEADLINE.as_secs())))
-    })?;
+async fn show<W: Write>(
+    stage: &mut Stage,
+    limit: Option<Instant>,
+    voice: &mut Voice<'_, W>,
+) -> Result<()> {
+    within(limit, stage.change_calendar(voice)).await?;
     if voice.exit {
         return Ok(());
     }
     voice.tell(&stage.what_next())?;
     stage.go_on(voice).await
+}
+
+async fn within<T>(limit: Option<Instant>, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let Some(limit) = limit else { return work.await };
+    timeout_at(limit, work).await.unwrap_or_else(|_| {
+        let seconds = DEADLINE.as_secs();
+        Err(Error::Failed(format!("the webhooks did not arrive within {seconds} s")))
+    })
+}
+
+fn stopped_early(exit: bool) -> Result<()> {
+    match exit {
+        true => Err(Error::Failed("stopped before the webhooks arrived".into())),
+        false => Ok(()),
+    }
 }
 
 /// The named directory, or a temporary one that goes away with the second value.

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::config::Config;
+use crate::config::{Config, SecretText};
 use crate::error::{Error, Result};
 use crate::listener::{self, ListenerLimits};
 use crate::{engine, master_key, surface};
@@ -68,7 +68,7 @@ impl Server {
             config.egress.clone(),
             formats.clone(),
         );
-        let wanted = config.bootstrap_key.as_ref().map(|key| key.reveal());
+        let wanted = config.bootstrap_key.as_ref().map(SecretText::reveal);
         let bootstrap =
             service.bootstrap(wanted).await.map_err(Error::failed("cannot make the first key"))?;
         resume_erasures(service.clone());

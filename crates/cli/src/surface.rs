@@ -43,6 +43,7 @@ pub(crate) fn router(
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/inbox/{token}", any(receive))
+        .method_not_allowed_fallback(no_such_method)
         .with_state(desk);
     tidings_native::router(service.clone(), ids, stopping.clone())
         .merge(tidings_connect::routes(service.clone()))
@@ -110,11 +111,15 @@ async fn receive(
     }
 }
 
+async fn no_such_method() -> Response {
+    let detail = "the header allow lists the methods of this path";
+    problem(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+}
+
 fn text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands the payload over")]
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
     tracing::error!("a request handler panicked");
     problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "internal error")

@@ -101,6 +101,8 @@ pub const HOOK_CONCURRENCY_MAX: u32 = 256;
 pub const LANE_SPAN: u64 = 1_024;
 /// Changes read from the journal in one go.
 pub const JOURNAL_PAGE: usize = 512;
+/// Bodies of changes read from the journal in one go, bytes; one change is always read.
+pub const JOURNAL_PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Rows in one commit.
 pub const COMMIT_ROWS_MAX: usize = 2_000;
 /// Jobs that may wait for the writer; beyond, callers are told to come back.

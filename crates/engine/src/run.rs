@@ -288,9 +288,8 @@ async fn perform(deliverer: &Deliverer, work: Work) -> Option<Report> {
         Work::Send(send) => Report::Outcome(Box::new(deliverer.attempt(&send).await)),
         Work::ReadPage { hook_no, app_no, cursor_no, after, until } => {
             let changes = read_changes(store, app_no, after, until).await;
-            let short = changes.len() < limits::JOURNAL_PAGE;
-            let last = changes.last().map_or(until, |change| change.seq);
-            let reached = if short { until } else { last };
+            // The journal has no gaps: an empty page means that what was there is gone.
+            let reached = changes.last().map_or(until, |change| change.seq);
             Report::LanePage { hook_no, cursor_no, changes, reached }
         }
         Work::ReadParked { hook_no } => {

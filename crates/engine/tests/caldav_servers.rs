@@ -1,5 +1,6 @@
 //! The sync against real calendar servers: every change in the journal exactly as it happened, and
 //! nothing more.
+#![expect(clippy::unwrap_used, reason = "this is a test")]
 
 #[path = "caldav_servers/server.rs"]
 mod server;

@@ -1,4 +1,5 @@
 //! The sync against a scripted server: the answers that good servers never give.
+#![expect(clippy::unwrap_used, reason = "this is a test")]
 
 #[path = "support/watched.rs"]
 mod watched;

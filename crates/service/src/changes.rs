@@ -66,12 +66,12 @@ impl Service {
         limit: Option<u32>,
     ) -> Result<ChangePage> {
         caller.may(Scope::Read)?;
-        let app_no = caller.app()?.app_no;
+        let app = caller.app()?;
+        let (app_no, newest) = (app.app_no, app.seq);
         let limit = checked_limit(limit)? as usize;
-        let mut found = self.store.changes(app_no, after, limit + 1).await?;
-        let has_more = found.len() > limit;
-        found.truncate(limit);
+        let found = self.store.changes(app_no, after, limit).await?;
         let next_after = found.last().map_or(after, |change| change.seq);
+        let has_more = next_after < newest;
         Ok(ChangePage { changes: self.viewed(found).await?, next_after, has_more })
     }
 

@@ -67,11 +67,14 @@ pub struct AttemptDetail {
     pub record: AttemptRecord,
 }
 
-/// Deliveries of a hook: those with an attempt and those parked without one, with their state.
+/// Deliveries of a hook with their state: those with an attempt, which `[attempted]` narrows down, and
+/// those parked, which `[parked]` narrows down.
 const SELECT: &str = "
   WITH d AS (
-    SELECT hook_no, first_seq, last_seq, members, group_key FROM attempt WHERE hook_no = ?1
-    UNION SELECT hook_no, first_seq, last_seq, members, group_key FROM parked WHERE hook_no = ?1),
+    SELECT * FROM (SELECT DISTINCT hook_no, first_seq, last_seq, members, group_key FROM attempt
+      WHERE hook_no = ?1 [attempted])
+    UNION SELECT hook_no, first_seq, last_seq, members, group_key FROM parked
+      WHERE hook_no = ?1 [parked]),
   s AS (
     SELECT d.*,
       (SELECT count(*) FROM attempt a WHERE a.hook_no = d.hook_no AND a.first_seq = d.first_seq
@@ -153,9 +156,26 @@ fn attempt_id(attempt_no: i64, started_at: Timestamp) -> AttemptId {
     AttemptId(Bits96::new(millis | u128::from(attempt_no.unsigned_abs())))
 }
 
+fn select(attempted: &str, parked: &str) -> String {
+    SELECT.replace("[attempted]", attempted).replace("[parked]", parked)
+}
+
+/// Narrows attempts down so far that a page costs a page, not the whole history of the hook.
+fn attempted(status: Option<DeliveryStatus>) -> &'static str {
+    match status {
+        None => "AND first_seq < ?2 ORDER BY first_seq DESC LIMIT ?4",
+        Some(DeliveryStatus::Delivered) => {
+            "AND first_seq < ?2 AND outcome = 'delivered' AND NOT EXISTS (SELECT 1 FROM parked p
+               WHERE p.hook_no = ?1 AND p.first_seq = attempt.first_seq
+                 AND p.group_key = attempt.group_key) ORDER BY first_seq DESC LIMIT ?4"
+        }
+        Some(DeliveryStatus::Parked | DeliveryStatus::Exhausted) => "AND 0",
+        Some(DeliveryStatus::Pending) => "AND first_seq < ?2",
+    }
+}
+
 fn find(conn: &Connection, hook_no: i64, first_seq: u64) -> Result<Vec<DeliveryRow>> {
-    let sql = SELECT.replace("WHERE hook_no = ?1", "WHERE hook_no = ?1 AND first_seq = ?2");
-    let mut statement = conn.prepare_cached(&sql)?;
+    let mut statement = conn.prepare_cached(&select("AND first_seq = ?2", "AND first_seq = ?2"))?;
     let rows = statement.query_map(params![hook_no, first_seq], from_row)?;
     rows.map(|row| row?).collect()
 }
@@ -175,7 +195,7 @@ impl Store {
         self.read(move |conn| {
             let sql = format!(
                 "{} WHERE ?3 IS NULL OR status = ?3 ORDER BY first_seq DESC LIMIT ?4",
-                SELECT.replace("WHERE hook_no = ?1", "WHERE hook_no = ?1 AND first_seq < ?2")
+                select(attempted(status), "AND first_seq < ?2")
             );
             let mut statement = conn.prepare_cached(&sql)?;
             let before = i64::try_from(before).unwrap_or(i64::MAX);

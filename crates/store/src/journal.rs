@@ -148,7 +148,17 @@ fn range(
     ))?;
     let until = i64::try_from(until).unwrap_or(i64::MAX);
     let rows = statement.query_map(params![app_no, after, until, limit as i64], from_row)?;
-    rows.map(|row| row?).collect()
+    let mut changes: Vec<Change> = Vec::new();
+    let mut bytes = 0;
+    for row in rows {
+        let change = row??;
+        bytes += change.new.body.len();
+        if bytes > limits::JOURNAL_PAGE_BYTES_MAX && !changes.is_empty() {
+            break;
+        }
+        changes.push(change);
+    }
+    Ok(changes)
 }
 
 impl Store {
@@ -181,7 +191,8 @@ impl Store {
         .await
     }
 
-    /// Changes with `after < seq`, at most `limit`, in order.
+    /// Changes with `after < seq` in order: at most `limit`, and no more than
+    /// [`limits::JOURNAL_PAGE_BYTES_MAX`] of bodies.
     ///
     /// # Errors
     /// Gone when `after` lies below the oldest change that is kept.
@@ -303,7 +314,7 @@ fn earlier(
     if request_hash != once.request_hash {
         return Err(Error::key_reused());
     }
-    let changes = range(conn, app_no, first - 1, last, (last - first + 1) as usize)?;
+    let changes = receipt(conn, app_no, first, last)?;
     Ok(Some(Arc::new(Appended { app_no, changes })))
 }
 

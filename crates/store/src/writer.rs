@@ -8,6 +8,7 @@ use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc as checkpoints;
 use std::time::{Duration, Instant};
 
@@ -53,7 +54,10 @@ enum Message {
 
 /// Handle of the writer thread.
 #[derive(Clone, Debug)]
-pub(crate) struct Writer(mpsc::Sender<Message>);
+pub(crate) struct Writer {
+    queue: mpsc::Sender<Message>,
+    commits: Arc<AtomicU64>,
+}
 
 impl std::fmt::Debug for Message {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -71,11 +75,13 @@ impl Writer {
         let lock = lock(directory)?;
         let mut conn = open(path)?;
         migrate::migrate(&mut conn)?;
-        let (sender, receiver) = mpsc::channel(limits::WRITER_QUEUE_MAX);
+        let (queue, receiver) = mpsc::channel(limits::WRITER_QUEUE_MAX);
+        let commits = Arc::new(AtomicU64::new(0));
         let thread = Thread {
             conn,
             receiver,
             announcements,
+            commits: Arc::clone(&commits),
             checkpoint: checkpointer(path.into()),
             _lock: lock,
         };
@@ -83,12 +89,12 @@ impl Writer {
             .name("store-writer".into())
             .spawn(move || thread.run())
             .map_err(Error::directory)?;
-        Ok(Self(sender))
+        Ok(Self { queue, commits })
     }
 
     pub(crate) async fn close(&self) {
         let (done, closed) = oneshot::channel();
-        if self.0.send(Message::Close(done)).await.is_ok() {
+        if self.queue.send(Message::Close(done)).await.is_ok() {
             // An error means that the thread has already ended, which is what we want.
             drop(closed.await);
         }
@@ -96,6 +102,11 @@ impl Writer {
 }
 
 impl Store {
+    /// Commits since the store was opened. Far fewer than writes while many of them wait.
+    pub fn commits(&self) -> u64 {
+        self.writer.commits.load(Ordering::Relaxed)
+    }
+
     /// Runs `job` in the next commit and answers once it is durable. `rows` is about how many rows it
     /// writes; jobs are grouped up to [`limits::COMMIT_ROWS_MAX`].
     ///
@@ -127,7 +138,7 @@ impl Store {
             });
             (keep, answer)
         });
-        match self.writer.0.try_send(Message::Job { rows, work }) {
+        match self.writer.queue.try_send(Message::Job { rows, work }) {
             Ok(()) => answer.await.map_err(|_| Error::unavailable())?,
             Err(mpsc::error::TrySendError::Full(_)) => Err(Error::busy()),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(Error::unavailable()),
@@ -139,6 +150,7 @@ struct Thread {
     conn: Connection,
     receiver: mpsc::Receiver<Message>,
     announcements: broadcast::Sender<Committed>,
+    commits: Arc<AtomicU64>,
     checkpoint: checkpoints::SyncSender<()>,
     _lock: File,
 }
@@ -208,6 +220,7 @@ impl Thread {
         }
         let announce = std::mem::take(&mut tx.announce);
         if fate == Fate::Durable {
+            self.commits.fetch_add(1, Ordering::Relaxed);
             for event in announce {
                 // No listener is not an error.
                 drop(self.announcements.send(event));

@@ -26,7 +26,7 @@ const NAME: &str = "tidings demo";
 /// How often the account is looked at while its first sync runs.
 const LOOK: Duration = Duration::from_millis(100);
 /// The first sync of a large calendar may take this long.
-const BASELINE_DEADLINE: Duration = Duration::from_secs(60);
+const BASELINE_DEADLINE: Duration = Duration::from_secs(600);
 
 /// Everything in place.
 pub(super) struct Stage {
@@ -173,6 +173,7 @@ impl Stage {
     /// What a person can do next.
     pub(super) fn what_next(&self) -> String {
         let Self { url, key, inbox, .. } = self;
+        let secret = self.secret.reveal();
         let (user, password) = match self.place.built_in {
             true => (self.place.user.as_str(), self.place.password.as_str()),
             false => (self.place.user.as_str(), "PASSWORD"),
@@ -196,7 +197,7 @@ impl Stage {
              the hook takes providers: all):\n  curl -H 'authorization: Bearer {key}' \
              -H 'content-type: application/json' -d '{{\"url\":\"{inbox}\",\"format\":\"pyas@1\",\
              \"triggers\":[\"events.created\",\"events.updated\",\"events.deleted\"],\
-             \"providers\":\"all\"}}' {url}/api/v1/hooks\n"
+             \"providers\":\"all\",\"secret\":\"{secret}\"}}' {url}/api/v1/hooks\n"
         )
     }
 }

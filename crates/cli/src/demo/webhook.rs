@@ -9,7 +9,7 @@ use tidings_service::InboxRequest;
 
 /// What arrived, read and checked.
 pub(super) struct Webhook {
-    /// `event.created`, …; empty when the body does not say.
+    /// `event.created`, …; in the format pyas a header says it.
     pub(super) kind: String,
     /// The header `webhook-id`.
     pub(super) id: String,
@@ -35,7 +35,7 @@ impl Webhook {
         let document: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         let text = |pointer| document.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         Self {
-            kind: text("/type").unwrap_or_default(),
+            kind: text("/type").unwrap_or_else(|| header("x-pyas-webhook-event").to_owned()),
             id: id.to_owned(),
             verified,
             uid: text("/data/event/uid"),

@@ -1,0 +1,153 @@
+//! A fresh store and short words for what the cases put into it.
+
+use tempfile::TempDir;
+use tidings_core::change::{Change, NewChange, Origin, Subject};
+use tidings_core::clock::Timestamp;
+use tidings_core::hook::{Providers, Selection, Service};
+use tidings_core::id::{AccountId, AppId, ChangeId, HookId, Ids};
+use tidings_store::{
+    Account, App, AuditEntry, Error, Hook, NewAccount, NewApp, NewHook, NewSecret, Store,
+};
+
+/// When every case takes place.
+pub(crate) const NOW: Timestamp = Timestamp(1_795_248_000_000);
+
+/// Where a store lives; gone with the value.
+pub(crate) enum Backend {
+    Sqlite(TempDir),
+}
+
+impl Backend {
+    pub(crate) fn sqlite() -> Self {
+        Self::Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    /// Opens the store as a starting process does.
+    pub(crate) fn open(&self) -> Result<Store, Error> {
+        match self {
+            Self::Sqlite(directory) => Store::open(directory.path()),
+        }
+    }
+}
+
+/// A store of a case's own.
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) ids: Ids,
+    pub(crate) backend: Backend,
+}
+
+impl World {
+    pub(crate) fn new(backend: Backend) -> Self {
+        Self { store: backend.open().unwrap(), ids: Ids::seeded(1), backend }
+    }
+
+    pub(crate) async fn app(&self, name: &str) -> App {
+        let new = NewApp {
+            id: AppId(self.ids.next(NOW)),
+            name: name.into(),
+            external_id: None,
+            webhook_url: None,
+            created_at: NOW,
+        };
+        self.store.create_app(new, did("app.create")).await.unwrap()
+    }
+
+    /// An active hook for everything; `after_seq` as in [`NewHook`].
+    pub(crate) async fn hook(&self, app: &App, after_seq: Option<u64>) -> Hook {
+        let new = NewHook {
+            id: HookId(self.ids.next(NOW)),
+            app_no: app.app_no,
+            owner_grant_no: None,
+            user_no: None,
+            external_id: None,
+            description: String::new(),
+            url: Some("https://receiver.example/hook".into()),
+            service: Service::default(),
+            selection: selection("*"),
+            expires_at: None,
+            after_seq,
+        };
+        let (secret, audit) = (self.secret(b"first"), did("hook.create"));
+        self.store.create_hook(new, secret, Vec::new(), audit, NOW).await.unwrap()
+    }
+
+    pub(crate) fn secret(&self, sealed: &[u8]) -> NewSecret {
+        NewSecret { id: self.ids.next(NOW), sealed: sealed.into() }
+    }
+
+    pub(crate) async fn account(&self, app: &App) -> Account {
+        let new = NewAccount {
+            id: AccountId(self.ids.next(NOW)),
+            app_no: app.app_no,
+            user_no: None,
+            provider: "caldav".into(),
+            external_id: None,
+            name: "ada".into(),
+            server_url: Some("https://dav.example".into()),
+            username: Some("ada".into()),
+            credential: Some(b"sealed".into()),
+        };
+        self.store.create_account(new, did("account.connect"), NOW).await.unwrap()
+    }
+
+    /// A change with a body of its own.
+    pub(crate) fn change(&self, kind: &str) -> NewChange {
+        let id = ChangeId(self.ids.next(NOW));
+        NewChange {
+            id,
+            kind: kind.into(),
+            subject: Subject::default(),
+            order_key: None,
+            occurred_at: NOW,
+            origin: Origin::Api,
+            actor: None,
+            traceparent: None,
+            body: format!("{{\"of\":\"{id}\"}}").into(),
+        }
+    }
+
+    pub(crate) fn change_of(&self, account: &Account, kind: &str) -> NewChange {
+        let subject = Subject { account_no: Some(account.account_no), ..Subject::default() };
+        NewChange { subject, ..self.change(kind) }
+    }
+
+    /// Publishes `count` changes one after another in a request.
+    pub(crate) async fn publish(&self, app: &App, count: usize) {
+        let changes = (0..count).map(|_| self.change("thing.happened")).collect();
+        self.store.publish(app.app_no, changes, None, NOW).await.unwrap();
+    }
+
+    /// The whole journal of an app.
+    pub(crate) async fn journal(&self, app: &App) -> Vec<Change> {
+        self.store.changes(app.app_no, 0, usize::MAX >> 1).await.unwrap()
+    }
+}
+
+/// What a hook with one trigger selects.
+pub(crate) fn selection(trigger: &str) -> Selection {
+    Selection {
+        format: "native@1".to_owned().try_into().unwrap(),
+        triggers: vec![trigger.into()],
+        providers: Providers::All,
+        user_no: None,
+        account_no: None,
+        collection_no: None,
+    }
+}
+
+/// The audit line of a verb that was done.
+pub(crate) fn did(action: &'static str) -> AuditEntry {
+    AuditEntry {
+        actor: "system".into(),
+        action,
+        object: String::new(),
+        denied: false,
+        detail: serde_json::json!({}),
+    }
+}
+
+/// The numbers of some changes.
+pub(crate) fn seqs(changes: &[Change]) -> Vec<u64> {
+    changes.iter().map(|change| change.seq).collect()
+}
