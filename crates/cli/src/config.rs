@@ -73,6 +73,8 @@ pub(crate) struct Config {
     /// Absent: a key file in the data directory.
     pub(crate) master_key: Option<SecretText>,
     pub(crate) bootstrap_key: Option<SecretText>,
+    /// Networks that are allowed although they are not public.
+    pub(crate) allowed: Vec<IpNet>,
     pub(crate) egress: EgressPolicy,
     /// PEM.
     pub(crate) extra_ca: Option<Vec<u8>>,
@@ -97,14 +99,21 @@ impl Config {
         Self::mean(typed(flags, variables)?)
     }
 
+    /// The same for development: webhooks may go to this machine and over `http`, calendars are asked
+    /// often.
+    #[must_use]
+    pub(crate) fn for_development(self) -> Self {
+        let egress = allowing(EgressPolicy::dev(), &self.allowed);
+        Self { egress, cadence: Cadence::quick(), ..self }
+    }
+
     fn mean(typed: Typed) -> Result<Self> {
         let listen = required("listen", typed.listen)?;
         let listen = parse("listen", &listen, "an address and a port, such as 127.0.0.1:8480")?;
-        let mut policy = EgressPolicy::public_only();
-        for net in typed.egress.allow.unwrap_or_default() {
-            let wanted = "a network, such as 10.0.0.0/8";
-            policy = policy.allow(parse::<IpNet>("egress.allow", &net, wanted)?);
-        }
+        let texts = typed.egress.allow.unwrap_or_default();
+        let net = |text: &String| parse("egress.allow", text, "a network, such as 10.0.0.0/8");
+        let allowed: Vec<IpNet> = texts.iter().map(net).collect::<Result<_>>()?;
+        let mut policy = allowing(EgressPolicy::public_only(), &allowed);
         policy = policy.allow_http(typed.egress.allow_http.unwrap_or_default());
         if let Some(ports) = typed.egress.ports {
             policy = policy.ports(ports);
@@ -133,6 +142,7 @@ impl Config {
             public_url: typed.public_url.as_deref().map(public_url).transpose()?,
             master_key,
             bootstrap_key,
+            allowed,
             egress: policy,
             extra_ca: extra_ca.transpose()?,
             log: Log { format: required("log.format", typed.log.format)?, level },
@@ -144,6 +154,10 @@ impl Config {
             },
         })
     }
+}
+
+fn allowing(policy: EgressPolicy, nets: &[IpNet]) -> EgressPolicy {
+    nets.iter().fold(policy, |policy, net| policy.allow(*net))
 }
 
 /// The whole configuration as TOML, without the secrets.

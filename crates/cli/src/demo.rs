@@ -140,6 +140,7 @@ fn config(data_dir: PathBuf, key: &str) -> Config {
         public_url: None,
         master_key: None,
         bootstrap_key: Some(SecretText::from(key.to_owned())),
+        allowed: Vec::new(),
         egress: EgressPolicy::dev(),
         extra_ca: None,
         log: Log { format: LogFormat::Human, level: "warn".into() },

@@ -4,9 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 use tidings_core::clock::Clock;
-use tidings_core::egress::EgressPolicy;
 use tidings_core::id::Ids;
-use tidings_engine::sync::Cadence;
 
 use crate::config::{self, Config, Flags};
 use crate::error::{Error, Result};
@@ -29,8 +27,7 @@ pub(crate) struct Serve {
 pub(crate) async fn run(serve: &Serve, out: &mut impl Write) -> Result<()> {
     let mut config = Config::load(&serve.flags, &config::variables())?;
     if serve.dev {
-        config.egress = EgressPolicy::dev();
-        config.cadence = Cadence::quick();
+        config = config.for_development();
     }
     logging::start(&config.log)?;
     let mut server = Server::start(&config, Clock::system(), Ids::from_os(), None).await?;

@@ -35,6 +35,8 @@ pub const DNS_BUDGET_MS: u64 = 5_000;
 pub const CONNECT_DEADLINE_MS: u64 = 5_000;
 /// Total budget of one delivery attempt, response body included, ms.
 pub const DELIVERY_DEADLINE_MS: u64 = 15_000;
+/// The least that a hook may ask for, ms.
+pub const DELIVERY_DEADLINE_MIN_MS: u64 = 1_000;
 /// Response bytes that we read from a receiver.
 pub const RESPONSE_READ_BYTES_MAX: usize = 65_536;
 /// Response body bytes that we store.
@@ -99,6 +101,11 @@ pub const HOOK_CONCURRENCY_DEFAULT: u32 = 16;
 pub const HOOK_CONCURRENCY_MAX: u32 = 256;
 /// Changes that a lane works within; what is unsettled beyond is parked.
 pub const LANE_SPAN: u64 = 1_024;
+/// Matched changes that a lane keeps in memory before it falls behind.
+pub const LANE_WAITING_MAX: usize = 128;
+/// Types remembered for an app by the matcher: publishers that invent a new type each time must not
+/// fill the memory.
+pub const APP_TYPES_REMEMBERED_MAX: usize = 10_000;
 /// Changes read from the journal in one go.
 pub const JOURNAL_PAGE: usize = 512;
 /// Bodies of changes read from the journal in one go, bytes; one change is always read.
@@ -132,6 +139,12 @@ pub const APP_ACCOUNTS_MAX: u32 = 100_000;
 pub const HOOK_SECRETS_MAX: usize = 10;
 /// How long a rotated secret goes on signing when the request does not say, ms.
 pub const SECRET_OVERLAP_DEFAULT_MS: i64 = 24 * 3600 * 1000;
+/// The longest that a rotated secret may go on signing, ms (7 days).
+pub const SECRET_OVERLAP_MAX_MS: i64 = 7 * 24 * 3600 * 1000;
+/// How far in the future a published change may say that it happened, ms.
+pub const OCCURRED_AHEAD_MAX_MS: i64 = 24 * 3600 * 1000;
+/// Longest password of an account, bytes.
+pub const PASSWORD_BYTES_MAX: usize = 1_024;
 /// The longest span of a retry schedule, ms (8 days).
 pub const RETRY_SPAN_MAX_MS: i64 = 8 * 24 * 3600 * 1000;
 /// The most tries in a retry schedule.

@@ -10,8 +10,6 @@ use std::sync::Arc;
 use tidings_core::change::Change;
 use tidings_core::limits;
 
-/// Matched changes that a lane keeps in memory before it falls behind.
-const WAITING_MAX: usize = 128;
 
 /// How far a lane has looked at the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +105,7 @@ impl Lane {
         if self.settled.contains(&change.seq) {
             return true;
         }
-        if self.waiting.len() >= WAITING_MAX {
+        if self.waiting.len() >= limits::LANE_WAITING_MAX {
             self.fall_behind(change.seq - 1);
             return false;
         }
@@ -124,7 +122,7 @@ impl Lane {
     pub(crate) fn wants_page(&self, matched: u64) -> Option<(u64, u64)> {
         let Reach::Behind(after) = self.reach else { return None };
         let until = self.until_seq.unwrap_or(matched).min(matched);
-        (!self.reading && after < until && self.waiting.len() < WAITING_MAX / 2)
+        (!self.reading && after < until && self.waiting.len() < limits::LANE_WAITING_MAX / 2)
             .then_some((after, until))
     }
 
@@ -220,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_full_lane_falls_behind_and_a_used_up_span_holds_the_next_change() {
-        let mut full = lane(&(1..=WAITING_MAX as u64).collect::<Vec<_>>());
+        let mut full = lane(&(1..=limits::LANE_WAITING_MAX as u64).collect::<Vec<_>>());
         assert!(!full.take(change(200)));
         assert_eq!(full.reach, Reach::Behind(199));
 

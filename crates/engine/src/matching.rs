@@ -9,8 +9,6 @@ use tidings_core::change::Change;
 use crate::dispatch::Dispatch;
 use crate::lane::Reach;
 
-/// Types remembered for an app; publishers that invent a new type each time must not fill the memory.
-const CANDIDATE_TYPES_MAX: usize = 10_000;
 
 impl Dispatch {
     /// Gives the next change of an app to the lanes of the hooks that select it. Changes that were
@@ -83,7 +81,7 @@ impl Dispatch {
             self.hooks.get(hook_no).is_some_and(|state| state.may_ask_for(&self.formats, kind))
         };
         let found: Vec<i64> = app.hooks.iter().filter(asks).copied().collect();
-        if app.candidates.len() >= CANDIDATE_TYPES_MAX {
+        if app.candidates.len() >= limits::APP_TYPES_REMEMBERED_MAX {
             app.candidates.clear();
         }
         app.candidates.insert(kind.to_owned(), found.clone());

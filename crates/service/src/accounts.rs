@@ -13,8 +13,6 @@ use crate::{Caller, Error, Page, PageInput, Result, Scope, Service};
 
 /// The providers that can be connected by server address and password.
 const PROVIDERS: [&str; 2] = ["caldav", "apple"];
-/// Longest password, bytes.
-const PASSWORD_BYTES_MAX: usize = 1_024;
 
 /// A password on its way to the store; `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
@@ -362,8 +360,8 @@ fn check_login(checks: &mut Checks, username: Option<&str>, password: Option<&Pa
         checks.refuse("/username", "characters", "must not contain a colon");
     }
     let Some(Password(text)) = password else { return };
-    if text.is_empty() || text.len() > PASSWORD_BYTES_MAX {
-        let why = format!("must be 1 to {PASSWORD_BYTES_MAX} bytes");
+    if text.is_empty() || text.len() > limits::PASSWORD_BYTES_MAX {
+        let why = format!("must be 1 to {} bytes", limits::PASSWORD_BYTES_MAX);
         checks.refuse("/password", "length", why);
     }
     if text.chars().any(char::is_control) {

@@ -14,8 +14,6 @@ use tidings_store::{self as store, Idempotency};
 use crate::validate::Checks;
 use crate::{Caller, Error, Result, Scope, Service};
 
-/// How far ahead `occurred_at` may lie, ms: clocks differ, time zones are mistaken.
-const AHEAD_MAX_MS: i64 = 24 * 3600 * 1000;
 
 /// A change to publish.
 #[derive(Clone, Debug)]
@@ -179,7 +177,7 @@ fn check(checks: &mut Checks, place: &str, input: &NewPublication, now: Timestam
         checks.refuse(at("data"), "json", error.to_string());
     }
     checks.optional_name(&at("order_key"), input.order_key.as_deref());
-    if input.occurred_at.is_some_and(|at| at > now.plus_ms(AHEAD_MAX_MS)) {
+    if input.occurred_at.is_some_and(|at| at > now.plus_ms(limits::OCCURRED_AHEAD_MAX_MS)) {
         checks.refuse(at("occurred_at"), "ahead", "must be at most one day ahead");
     }
 }

@@ -318,6 +318,19 @@ fn earlier(
     Ok(Some(Arc::new(Appended { app_no, changes })))
 }
 
+/// The changes that an earlier request appended, page by page: it may have been a large one.
+fn receipt(conn: &Connection, app_no: i64, first: u64, last: u64) -> Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    let mut after = first - 1;
+    while after < last {
+        let page = range(conn, app_no, after, last, limits::JOURNAL_PAGE)?;
+        let Some(newest) = page.last() else { break };
+        after = newest.seq;
+        changes.extend(page);
+    }
+    Ok(changes)
+}
+
 fn remember(
     conn: &Connection,
     appended: &Appended,

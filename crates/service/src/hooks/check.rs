@@ -15,8 +15,6 @@ use crate::{Caller, Error, Result, Service};
 
 /// The format of a hook that names none.
 const FORMAT_DEFAULT: &str = "native@1";
-/// The shortest budget of an attempt, ms.
-const TIMEOUT_MS_MIN: u64 = 1_000;
 
 /// Which changes a new hook receives first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -193,8 +191,8 @@ pub(super) fn serving(
     }
     if let Some(timeout_ms) = timeout_ms {
         service.timeout_ms = timeout_ms;
-        if !(TIMEOUT_MS_MIN..=limits::DELIVERY_DEADLINE_MS).contains(&timeout_ms) {
-            let why = format!("must be {TIMEOUT_MS_MIN} to {}", limits::DELIVERY_DEADLINE_MS);
+        if !(limits::DELIVERY_DEADLINE_MIN_MS..=limits::DELIVERY_DEADLINE_MS).contains(&timeout_ms) {
+            let why = format!("must be {} to {}", limits::DELIVERY_DEADLINE_MIN_MS, limits::DELIVERY_DEADLINE_MS);
             checks.refuse("/timeout_ms", "range", why);
         }
     }

@@ -10,8 +10,6 @@ use tidings_store::NewSecret;
 use crate::validate::Checks;
 use crate::{Caller, Error, Result, Scope, Service};
 
-/// The longest overlap of a rotation, ms (7 days).
-const OVERLAP_MAX_MS: i64 = 7 * 24 * 3600 * 1000;
 
 /// How to rotate a hook's secret.
 #[derive(Clone, Debug, Default)]
@@ -48,8 +46,8 @@ impl Service {
         let overlap_ms = input.overlap_ms.unwrap_or(limits::SECRET_OVERLAP_DEFAULT_MS);
         let mut checks = Checks::default();
         let secret = self.secret_or_new(&mut checks, input.secret.as_deref());
-        if !(0..=OVERLAP_MAX_MS).contains(&overlap_ms) {
-            checks.refuse("/overlap_ms", "range", format!("must be 0 to {OVERLAP_MAX_MS}"));
+        if !(0..=limits::SECRET_OVERLAP_MAX_MS).contains(&overlap_ms) {
+            checks.refuse("/overlap_ms", "range", format!("must be 0 to {}", limits::SECRET_OVERLAP_MAX_MS));
         }
         checks.done()?;
         let secret = secret.ok_or(Error::Internal)?;
