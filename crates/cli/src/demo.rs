@@ -29,7 +29,8 @@ use self::voice::Voice;
 use crate::config::{Config, Log, LogFormat, SecretText};
 use crate::error::{Error, Result};
 use crate::server::Server;
-use crate::{logging, master_key, signals};
+use crate::signals::Signals;
+use crate::{logging, master_key};
 
 /// `--exit` gives up after this time.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -63,6 +64,7 @@ pub(crate) struct Demo {
 /// Something of the way does not work.
 pub(crate) async fn run(demo: &Demo, out: &mut impl Write) -> Result<()> {
     logging::start(&Log { format: LogFormat::Human, level: "warn".into() })?;
+    let mut signals = Signals::listen()?;
     let (clock, ids) = (Clock::system(), Ids::from_os());
     let (data_dir, _temporary) = data_dir(demo.dir.as_deref())?;
     let key = master_key::read_or_make(&data_dir.join(KEY_FILE), || {
@@ -77,13 +79,18 @@ pub(crate) async fn run(demo: &Demo, out: &mut impl Write) -> Result<()> {
     let mut server = Server::start(&config, clock.clone(), ids, Some(sender)).await?;
     let mut voice = Voice { out, exit: demo.exit };
     let limit = demo.exit.then(|| Instant::now() + DEADLINE);
-    let set = Stage::set(&server, clock, &key, place, arrivals, &mut voice);
-    let ended = match within(limit, set).await {
+    let set = within(limit, Stage::set(&server, clock, &key, place, arrivals, &mut voice));
+    let set = tokio::select! {
+        set = set => set.map(Some),
+        () = signals.told_to_stop() => stopped_early(demo.exit).map(|()| None),
+    };
+    let ended = match set {
         Err(error) => Err(error),
-        Ok(mut stage) => {
+        Ok(None) => Ok(()),
+        Ok(Some(mut stage)) => {
             let shown = tokio::select! {
                 shown = show(&mut stage, limit, &mut voice) => shown,
-                told = signals::told_to_stop() => told.and_then(|()| stopped_early(demo.exit)),
+                () = signals.told_to_stop() => stopped_early(demo.exit),
                 fault = server.broken() => Err(fault),
             };
             stage.clear(&mut voice).await;

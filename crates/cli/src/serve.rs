@@ -8,8 +8,9 @@ use tidings_core::id::Ids;
 
 use crate::config::{self, Config, Flags};
 use crate::error::{Error, Result};
+use crate::logging;
 use crate::server::Server;
-use crate::{logging, signals};
+use crate::signals::Signals;
 
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
@@ -30,11 +31,12 @@ pub(crate) async fn run(serve: &Serve, out: &mut impl Write) -> Result<()> {
         config = config.for_development();
     }
     logging::start(&config.log)?;
+    let mut signals = Signals::listen()?;
     let mut server = Server::start(&config, Clock::system(), Ids::from_os(), None).await?;
     announce(&server, &config, out).map_err(Error::failed("cannot write to standard output"))?;
     tracing::info!(address = %server.address, dev = serve.dev, "serving");
     let ended = tokio::select! {
-        told = signals::told_to_stop() => told,
+        () = signals.told_to_stop() => Ok(()),
         fault = server.broken() => Err(fault),
     };
     tracing::info!("stopping");

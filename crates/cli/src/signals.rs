@@ -1,20 +1,33 @@
 //! Being told to stop.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::error::{Error, Result};
 
-/// Completes on the first SIGTERM or SIGINT.
-///
-/// # Errors
-/// The signals cannot be listened to.
-pub(crate) async fn told_to_stop() -> Result<()> {
-    let listen = |kind| signal(kind).map_err(Error::failed("cannot listen to signals"));
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT, which no longer end the process by themselves once this is made.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Begins to listen. Call it before anything that needs an orderly end.
+    ///
+    /// # Errors
+    /// The signals cannot be listened to.
+    pub(crate) fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind).map_err(Error::failed("cannot listen to signals"));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
     }
-    Ok(())
+
+    /// Completes on the first of them since [`Signals::listen`].
+    pub(crate) async fn told_to_stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! `tidings serve` and its neighbours, run as an operator runs them.
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use http::StatusCode;
 use tidings_testkit::server::TestServer;
@@ -57,4 +58,35 @@ fn a_generated_key_is_one_that_a_start_accepts() {
     assert_eq!(shown.status.code(), Some(0));
     let shown = tidings(directory.path(), &["config", "show"], &environment);
     assert!(!String::from_utf8_lossy(&shown.stdout).contains(key.trim()));
+}
+
+#[test]
+fn the_owner_key_is_shown_on_the_first_start_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let told = || {
+        let mut server = Command::new(BINARY)
+            .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"])
+            .current_dir(directory.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pid = server.id().to_string();
+        // Standard error ends with the process: the first log line says that it serves.
+        let mut log = BufReader::new(server.stderr.take().unwrap());
+        let mut serving = String::new();
+        log.read_line(&mut serving).unwrap();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let output = server.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        let mut rest = String::new();
+        log.read_to_string(&mut rest).unwrap();
+        assert!(!serving.contains("tdk_") && !rest.contains("tdk_"), "{serving}{rest}");
+        assert!(serving.starts_with('{'), "{serving}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (first, second) = (told(), told());
+    assert!(first.contains("owner key, shown this once: tdk_"), "{first}");
+    assert!(second.contains("tidings serves http://127.0.0.1:"), "{second}");
+    assert!(!second.contains("tdk_"), "{second}");
 }

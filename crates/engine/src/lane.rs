@@ -10,7 +10,6 @@ use std::sync::Arc;
 use tidings_core::change::Change;
 use tidings_core::limits;
 
-
 /// How far a lane has looked at the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {

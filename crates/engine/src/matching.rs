@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use tidings_core::change::Change;
+use tidings_core::limits;
 
 use crate::dispatch::Dispatch;
 use crate::lane::Reach;
-
 
 impl Dispatch {
     /// Gives the next change of an app to the lanes of the hooks that select it. Changes that were

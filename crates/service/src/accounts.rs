@@ -3,6 +3,7 @@
 use tidings_core::change::{NewChange, Origin, Subject, types};
 use tidings_core::clock::Timestamp;
 use tidings_core::id::{AccountId, ChangeId, CollectionId, UserId};
+use tidings_core::limits;
 use tidings_core::seal::Place;
 use tidings_store::{self as store, AccountFilter, AccountStatus};
 use zeroize::Zeroizing;

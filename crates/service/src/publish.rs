@@ -14,7 +14,6 @@ use tidings_store::{self as store, Idempotency};
 use crate::validate::Checks;
 use crate::{Caller, Error, Result, Scope, Service};
 
-
 /// A change to publish.
 #[derive(Clone, Debug)]
 pub struct NewPublication {

@@ -50,3 +50,35 @@ async fn the_readmes_first_webhook_arrives_with_curl_alone() {
     let body: Value = serde_json::from_str(&arrived).unwrap();
     assert_eq!((&body["type"], &body["data"]["invoice"]), (&"invoice.paid".into(), &"in_1".into()));
 }
+
+#[test]
+fn the_readmes_table_has_every_default() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let shown = run(
+        Command::new(env!("CARGO_BIN_EXE_tidings"))
+            .args(["config", "show"])
+            .current_dir(directory.path()),
+        "",
+    );
+    let defaults: toml::Table = shown.parse().unwrap();
+    let mut rows = 0;
+    let mut check = |key: &str, value: &toml::Value| {
+        let row = readme.lines().find(|line| line.starts_with(&format!("| `{key}`")));
+        let row = row.unwrap_or_else(|| panic!("README has no row for {key}"));
+        let value = value.to_string().replace('"', "");
+        assert!(value == "[]" || row.contains(&format!("| `{value}` |")), "{value}: {row}");
+        rows += 1;
+    };
+    for (key, value) in &defaults {
+        match value.as_table() {
+            None => check(key, value),
+            Some(section) => {
+                for (inner, value) in section {
+                    check(&format!("{key}.{inner}"), value);
+                }
+            }
+        }
+    }
+    assert!(rows >= 9, "{shown}");
+}

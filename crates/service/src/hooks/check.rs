@@ -191,8 +191,13 @@ pub(super) fn serving(
     }
     if let Some(timeout_ms) = timeout_ms {
         service.timeout_ms = timeout_ms;
-        if !(limits::DELIVERY_DEADLINE_MIN_MS..=limits::DELIVERY_DEADLINE_MS).contains(&timeout_ms) {
-            let why = format!("must be {} to {}", limits::DELIVERY_DEADLINE_MIN_MS, limits::DELIVERY_DEADLINE_MS);
+        if !(limits::DELIVERY_DEADLINE_MIN_MS..=limits::DELIVERY_DEADLINE_MS).contains(&timeout_ms)
+        {
+            let why = format!(
+                "must be {} to {}",
+                limits::DELIVERY_DEADLINE_MIN_MS,
+                limits::DELIVERY_DEADLINE_MS
+            );
             checks.refuse("/timeout_ms", "range", why);
         }
     }

@@ -10,7 +10,6 @@ use tidings_store::NewSecret;
 use crate::validate::Checks;
 use crate::{Caller, Error, Result, Scope, Service};
 
-
 /// How to rotate a hook's secret.
 #[derive(Clone, Debug, Default)]
 pub struct RotateSecret {
@@ -47,7 +46,11 @@ impl Service {
         let mut checks = Checks::default();
         let secret = self.secret_or_new(&mut checks, input.secret.as_deref());
         if !(0..=limits::SECRET_OVERLAP_MAX_MS).contains(&overlap_ms) {
-            checks.refuse("/overlap_ms", "range", format!("must be 0 to {}", limits::SECRET_OVERLAP_MAX_MS));
+            checks.refuse(
+                "/overlap_ms",
+                "range",
+                format!("must be 0 to {}", limits::SECRET_OVERLAP_MAX_MS),
+            );
         }
         checks.done()?;
         let secret = secret.ok_or(Error::Internal)?;
