@@ -3,6 +3,7 @@
 //! A case is an `async fn case(world: &World)` that knows only the public interface of the store. It
 //! runs once a backend. A further backend (PostgreSQL) joins with its constructor in
 //! [`support::Backend`] and its name after `sqlite` below; no case changes.
+#![expect(clippy::unwrap_used, reason = "this is a test")]
 
 #[path = "conformance/accounts.rs"]
 mod accounts;

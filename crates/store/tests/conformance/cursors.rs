@@ -1,8 +1,5 @@
 //! How far hooks are settled, and their deliveries in trouble.
 
-use std::sync::Arc;
-
-use tidings_core::clock::Timestamp;
 use tidings_core::delivery::Members;
 use tidings_core::hook::HookStatus;
 use tidings_core::id::ReplayId;
@@ -10,24 +7,15 @@ use tidings_store::{
     Committed, CursorRow, CursorWrite, DeliveryStatus, Hook, HookUpdate, ParkedWrite, Settle,
 };
 
-use crate::support::{NOW, World, did};
+use crate::support::{NOW, World, did, put};
 
 impl World {
-    async fn settle(&self, settle: Settle) {
-        self.store.settle(Arc::new(settle), NOW).await.unwrap();
-    }
-
     async fn move_cursor(&self, write: CursorWrite) {
         self.settle(Settle { cursors: vec![write], ..Settle::default() }).await;
     }
 
     async fn match_until(&self, app_no: i64, seq: u64) {
         self.settle(Settle { matched: vec![(app_no, seq)], ..Settle::default() }).await;
-    }
-
-    async fn park(&self, hook: &Hook, writes: Vec<ParkedWrite>) {
-        let parked = writes.into_iter().map(|write| (hook.hook_no, write)).collect();
-        self.settle(Settle { parked, ..Settle::default() }).await;
     }
 
     /// Position and bits of each cursor of a hook that has a row.
@@ -48,11 +36,6 @@ fn lagging(hook: &Hook, cursor_no: i64, settled_seq: u64, delivered: u8) -> Curs
 
 fn current(hook: &Hook, settled_seq: u64) -> CursorWrite {
     CursorWrite::Current { hook_no: hook.hook_no, settled_seq }
-}
-
-fn put(members: Members, attempts: u32, due_at: Option<Timestamp>) -> ParkedWrite {
-    let reason = "receiver answered 500".into();
-    ParkedWrite::Put { cursor_no: 0, members, attempts, due_at, reason }
 }
 
 pub(crate) async fn settle_moves_cursors_only_forward(world: &World) {

@@ -14,9 +14,8 @@ const REQUESTS: usize = 20;
 pub(crate) async fn seq_is_gapless_and_visible_in_order(world: &World) {
     let apps = [world.app("a").await, world.app("b").await];
     let expected = (PUBLISHERS / apps.len() * REQUESTS) as u64;
-    let followers = apps.each_ref().map(|app| {
-        tokio::spawn(follow(world.store.clone(), app.app_no, expected))
-    });
+    let followers =
+        apps.each_ref().map(|app| tokio::spawn(follow(world.store.clone(), app.app_no, expected)));
     let mut publishers = JoinSet::new();
     for publisher in 0..PUBLISHERS {
         let (store, app_no) = (world.store.clone(), apps[publisher % apps.len()].app_no);
@@ -116,7 +115,13 @@ pub(crate) async fn a_commit_is_announced_in_order_after_it_is_durable(world: &W
 
     let taken = world.journal(&app).await.swap_remove(0).new;
     assert!(world.store.publish(app.app_no, vec![taken], None, NOW).await.is_err());
-    assert!(world.store.delete_account(999, world.change("account.deleted"), did("x"), NOW).await.is_err());
+    assert!(
+        world
+            .store
+            .delete_account(999, world.change("account.deleted"), did("x"), NOW)
+            .await
+            .is_err()
+    );
     assert_eq!(committed.try_recv().err(), Some(TryRecvError::Empty), "a failure was announced");
 }
 

@@ -1,12 +1,16 @@
 //! A fresh store and short words for what the cases put into it.
 
+use std::sync::Arc;
+
 use tempfile::TempDir;
 use tidings_core::change::{Change, NewChange, Origin, Subject};
 use tidings_core::clock::Timestamp;
+use tidings_core::delivery::Members;
 use tidings_core::hook::{Providers, Selection, Service};
 use tidings_core::id::{AccountId, AppId, ChangeId, HookId, Ids};
 use tidings_store::{
-    Account, App, AuditEntry, Error, Hook, NewAccount, NewApp, NewHook, NewSecret, Store,
+    Account, App, AuditEntry, Error, Hook, NewAccount, NewApp, NewHook, NewSecret, ParkedWrite,
+    Settle, Store,
 };
 
 /// When every case takes place.
@@ -130,10 +134,26 @@ impl World {
         self.store.publish(app.app_no, changes, None, NOW).await.unwrap();
     }
 
+    pub(crate) async fn settle(&self, settle: Settle) {
+        self.store.settle(Arc::new(settle), NOW).await.unwrap();
+    }
+
+    /// Parks deliveries of a hook, or ends their parking.
+    pub(crate) async fn park(&self, hook: &Hook, writes: Vec<ParkedWrite>) {
+        let parked = writes.into_iter().map(|write| (hook.hook_no, write)).collect();
+        self.settle(Settle { parked, ..Settle::default() }).await;
+    }
+
     /// The whole journal of an app.
     pub(crate) async fn journal(&self, app: &App) -> Vec<Change> {
         self.store.changes(app.app_no, 0, usize::MAX >> 1).await.unwrap()
     }
+}
+
+/// Parks a delivery of a live cursor; exhausted when it is never due.
+pub(crate) fn put(members: Members, attempts: u32, due_at: Option<Timestamp>) -> ParkedWrite {
+    let reason = "receiver answered 500".into();
+    ParkedWrite::Put { cursor_no: 0, members, attempts, due_at, reason }
 }
 
 /// What a hook with one trigger selects.

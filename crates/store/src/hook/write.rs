@@ -1,0 +1,278 @@
+//! Writes to hooks: each under the app's seq lock where it concerns what the hook selects.
+
+use rusqlite::{Connection, params};
+use tidings_core::clock::Timestamp;
+use tidings_core::hook::{HookStatus, Selection};
+use tidings_core::limits;
+
+use super::{Hook, HookUpdate, NewHook, NewSecret, find};
+use crate::audit::{self, AuditEntry};
+use crate::writer::Tx;
+use crate::{Committed, Error, Result, Store};
+
+/// Writes a hook's selection from the app's next change on (or `after`), under the app's seq lock.
+fn write_version(
+    tx: &Tx<'_>,
+    app_no: i64,
+    hook_no: i64,
+    selection: &Selection,
+    after: Option<u64>,
+) -> Result<()> {
+    let seq: u64 = tx.conn.query_row(
+        "UPDATE app SET hooks_version = hooks_version + 1
+         WHERE app_no = ?1 AND deleted_at IS NULL RETURNING seq",
+        [app_no],
+        |row| row.get(0),
+    )?;
+    let after = after.unwrap_or(seq).min(seq);
+    tx.conn.execute(
+        "INSERT OR REPLACE INTO hook_version (hook_no, from_seq, selection) VALUES (?1, ?2, ?3)",
+        params![hook_no, after + 1, serde_json::to_string(selection)?],
+    )?;
+    Ok(())
+}
+
+fn insert_secret(
+    conn: &Connection,
+    hook_no: i64,
+    secret: &NewSecret,
+    now: Timestamp,
+) -> Result<()> {
+    conn.execute(
+        "INSERT INTO hook_secret (hook_no, id, sealed, created_at) VALUES (?1, ?2, ?3, ?4)",
+        params![hook_no, secret.id.to_bytes(), secret.sealed, now.0],
+    )?;
+    Ok(())
+}
+
+/// Creates a hook inside a job.
+fn insert(tx: &mut Tx<'_>, new: &NewHook, secret: &NewSecret, now: Timestamp) -> Result<i64> {
+    let count: u32 = tx.conn.query_row(
+        "SELECT count(*) FROM hook WHERE app_no = ?1 AND deleted_at IS NULL",
+        [new.app_no],
+        |row| row.get(0),
+    )?;
+    if count >= limits::APP_HOOKS_MAX {
+        return Err(Error::conflict("app has as many hooks as it may have"));
+    }
+    tx.conn.execute(
+        "INSERT INTO hook (id, app_no, owner_grant_no, user_no, external_id, description, url,
+           service, status, expires_at, created_at, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'active', ?9, ?10, ?10)",
+        params![
+            new.id.0.to_bytes(),
+            new.app_no,
+            new.owner_grant_no,
+            new.user_no,
+            new.external_id,
+            new.description,
+            new.url,
+            serde_json::to_string(&new.service)?,
+            new.expires_at.map(|at| at.0),
+            now.0,
+        ],
+    )?;
+    let hook_no = tx.conn.last_insert_rowid();
+    write_version(tx, new.app_no, hook_no, &new.selection, new.after_seq)?;
+    if let Some(after) = new.after_seq {
+        start_cursor(tx.conn, new.app_no, hook_no, after, now)?;
+    }
+    insert_secret(tx.conn, hook_no, secret, now)?;
+    tx.announce.push(Committed::Hook(hook_no));
+    Ok(hook_no)
+}
+
+/// Gives a new hook a lagging cursor, so that it receives what is already in the journal.
+fn start_cursor(
+    conn: &Connection,
+    app_no: i64,
+    hook_no: i64,
+    after: u64,
+    now: Timestamp,
+) -> Result<()> {
+    let (seq, floor): (u64, u64) =
+        conn.query_row("SELECT seq, floor_seq FROM app WHERE app_no = ?1", [app_no], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    if after < floor {
+        return Err(Error::gone(floor + 1));
+    }
+    conn.execute(
+        "INSERT INTO cursor (hook_no, cursor_no, kind, settled_seq, created_at)
+         VALUES (?1, 0, 'live', ?2, ?3)",
+        params![hook_no, after.min(seq), now.0],
+    )?;
+    Ok(())
+}
+
+/// Deletes a hook inside a job.
+fn remove(tx: &mut Tx<'_>, hook_no: i64, now: Timestamp) -> Result<()> {
+    tx.conn
+        .execute("UPDATE hook SET deleted_at = ?2 WHERE hook_no = ?1", params![hook_no, now.0])?;
+    for table in ["cursor", "parked", "hook_secret"] {
+        tx.conn.execute(&format!("DELETE FROM {table} WHERE hook_no = ?1"), [hook_no])?;
+    }
+    tx.announce.push(Committed::Hook(hook_no));
+    Ok(())
+}
+
+impl Store {
+    /// Creates a hook with its first secret; removes those of `replaces` in the same transaction.
+    ///
+    /// # Errors
+    /// Conflict when the app has too many hooks; gone when `after_seq` lies below what is kept.
+    pub async fn create_hook(
+        &self,
+        new: NewHook,
+        secret: NewSecret,
+        replaces: Vec<i64>,
+        audit: AuditEntry,
+        now: Timestamp,
+    ) -> Result<Hook> {
+        self.write(8, move |tx| {
+            for hook_no in replaces {
+                remove(tx, hook_no, now)?;
+            }
+            let hook_no = insert(tx, &new, &secret, now)?;
+            audit::insert(tx.conn, Some(new.app_no), &audit, now)?;
+            find(tx.conn, "h.hook_no = ?1", [hook_no])?.ok_or(Error::not_found("hook"))
+        })
+        .await
+    }
+
+    /// Changes a hook.
+    ///
+    /// # Errors
+    /// Not found when it does not exist.
+    pub async fn update_hook(
+        &self,
+        hook_no: i64,
+        update: HookUpdate,
+        audit: AuditEntry,
+        now: Timestamp,
+    ) -> Result<Hook> {
+        self.write(8, move |tx| {
+            let hook =
+                find(tx.conn, "h.hook_no = ?1", [hook_no])?.ok_or(Error::not_found("hook"))?;
+            apply(tx, &hook, &update, now)?;
+            audit::insert(tx.conn, Some(hook.app_no), &audit, now)?;
+            tx.announce.push(Committed::Hook(hook_no));
+            find(tx.conn, "h.hook_no = ?1", [hook_no])?.ok_or(Error::not_found("hook"))
+        })
+        .await
+    }
+
+    /// Deletes a hook; its attempts stay until their age ends.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn delete_hook(&self, hook: &Hook, audit: AuditEntry, now: Timestamp) -> Result<()> {
+        let (hook_no, app_no) = (hook.hook_no, hook.app_no);
+        self.write(8, move |tx| {
+            remove(tx, hook_no, now)?;
+            audit::insert(tx.conn, Some(app_no), &audit, now)
+        })
+        .await
+    }
+
+    /// Adds a secret; the earlier ones go on signing until `overlap_until`.
+    ///
+    /// # Errors
+    /// Conflict when too many secrets would sign.
+    pub async fn rotate_hook_secret(
+        &self,
+        hook: &Hook,
+        secret: NewSecret,
+        overlap_until: Timestamp,
+        audit: AuditEntry,
+        now: Timestamp,
+    ) -> Result<()> {
+        let (hook_no, app_no) = (hook.hook_no, hook.app_no);
+        self.write(4, move |tx| {
+            tx.conn.execute(
+                "DELETE FROM hook_secret WHERE hook_no = ?1 AND expires_at <= ?2",
+                params![hook_no, now.0],
+            )?;
+            tx.conn.execute(
+                "UPDATE hook_secret SET expires_at = min(coalesce(expires_at, ?2), ?2) WHERE hook_no = ?1",
+                params![hook_no, overlap_until.0],
+            )?;
+            insert_secret(tx.conn, hook_no, &secret, now)?;
+            let count: usize = tx.conn.query_row(
+                "SELECT count(*) FROM hook_secret WHERE hook_no = ?1",
+                [hook_no],
+                |row| row.get(0),
+            )?;
+            if count > limits::HOOK_SECRETS_MAX {
+                return Err(Error::conflict("too many secrets sign; wait until an overlap ends"));
+            }
+            audit::insert(tx.conn, Some(app_no), &audit, now)?;
+            tx.announce.push(Committed::Hook(hook_no));
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn apply(tx: &mut Tx<'_>, hook: &Hook, update: &HookUpdate, now: Timestamp) -> Result<()> {
+    if let Some(selection) = &update.selection {
+        write_version(tx, hook.app_no, hook.hook_no, selection, None)?;
+    }
+    let service = update.service.as_ref().map(serde_json::to_string).transpose()?;
+    tx.conn.execute(
+        "UPDATE hook SET description = coalesce(?2, description), url = coalesce(?3, url),
+           service = coalesce(?4, service), updated_at = ?5 WHERE hook_no = ?1",
+        params![hook.hook_no, update.description, update.url, service, now.0],
+    )?;
+    if let Some((status, reason)) = &update.status {
+        set_status(tx.conn, hook.hook_no, *status, reason.as_deref())?;
+    }
+    if let Some(reason) = &update.skip_backlog {
+        skip_backlog(tx.conn, hook, reason, now)?;
+    }
+    Ok(())
+}
+
+/// Sets a hook's status; an active one begins with a clean count of failures.
+pub(crate) fn set_status(
+    conn: &Connection,
+    hook_no: i64,
+    status: HookStatus,
+    reason: Option<&str>,
+) -> Result<()> {
+    conn.execute(
+        "UPDATE hook SET status = ?2, status_reason = ?3,
+           consecutive_failures = iif(?2 = 'active', 0, consecutive_failures),
+           failing_since = iif(?2 = 'active', NULL, failing_since)
+         WHERE hook_no = ?1",
+        params![hook_no, status.as_str(), reason],
+    )?;
+    Ok(())
+}
+
+/// Moves a hook's live cursor to the end of the journal and notes what it jumped.
+fn skip_backlog(conn: &Connection, hook: &Hook, reason: &str, now: Timestamp) -> Result<()> {
+    let (seq, settled): (u64, u64) = conn.query_row(
+        "SELECT a.seq, coalesce(
+           (SELECT settled_seq FROM cursor WHERE hook_no = ?2 AND cursor_no = 0),
+           (SELECT matched_seq FROM matched WHERE app_no = ?1 AND shard = 0), 0)
+         FROM app a WHERE a.app_no = ?1",
+        params![hook.app_no, hook.hook_no],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    if settled >= seq {
+        return Ok(());
+    }
+    conn.execute(
+        "INSERT OR REPLACE INTO skipped (hook_no, from_seq, to_seq, reason, at)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![hook.hook_no, settled + 1, seq, reason, now.0],
+    )?;
+    conn.execute(
+        "INSERT INTO cursor (hook_no, cursor_no, kind, settled_seq, created_at)
+         VALUES (?1, 0, 'live', ?2, ?3)
+         ON CONFLICT DO UPDATE SET settled_seq = ?2, delivered = x''",
+        params![hook.hook_no, seq, now.0],
+    )?;
+    Ok(())
+}
