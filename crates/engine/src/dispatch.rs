@@ -242,16 +242,17 @@ impl Dispatch {
         }
     }
 
-    /// Wakes the hooks whose time has come; answers when the next one's does.
-    pub(crate) fn tick(&mut self, now: Timestamp) -> Option<Timestamp> {
-        while let Some(&(at, hook_no)) = self.timers.first() {
-            if at > now {
-                return Some(at);
-            }
-            self.timers.pop_first();
+    /// Wakes the hooks whose time has come.
+    pub(crate) fn tick(&mut self, now: Timestamp) {
+        while let Some(&(at, hook_no)) = self.timers.first().filter(|(at, _)| *at <= now) {
+            self.timers.remove(&(at, hook_no));
             self.wake(hook_no);
         }
-        None
+    }
+
+    /// When the next hook's time comes.
+    pub(crate) fn next_timer(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(at, _)| *at)
     }
 
     /// The next thing to do, round robin over hooks that have something; `None` when there is nothing

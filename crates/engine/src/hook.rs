@@ -94,7 +94,9 @@ impl HookState {
         self.hook = hook;
         self.target = target;
         self.parked_stale = true;
-        for row in cursors {
+        let unfinished =
+            |row: &&CursorRow| row.until_seq.is_none_or(|until| row.settled_seq < until);
+        for row in cursors.iter().filter(unfinished) {
             match self.lanes.iter_mut().find(|lane| lane.cursor_no == row.cursor_no) {
                 None => self.lanes.push(Lane::resume(row)),
                 Some(lane) => {

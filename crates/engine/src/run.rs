@@ -210,7 +210,7 @@ impl Engine {
     /// Starts all the work there is; answers when a timer goes off.
     fn work(&mut self) -> Option<Timestamp> {
         let now = self.parts.clock.now();
-        let next = self.dispatch.tick(now);
+        self.dispatch.tick(now);
         while let Some(work) = self.dispatch.next_work(now) {
             let (deliverer, reporter) = (self.deliverer.clone(), self.reporter.clone());
             self.tasks.spawn(async move {
@@ -220,7 +220,7 @@ impl Engine {
                 }
             });
         }
-        next.or_else(|| self.dispatch.tick(now))
+        self.dispatch.next_timer()
     }
 
     fn report(&mut self, report: Report) {

@@ -80,9 +80,12 @@ impl Dispatch {
         self.pending.changes.push((state.hook.app_no, change));
     }
 
-    /// Everything learnt since the last settle, or `None` when there is nothing to write. `all` includes
-    /// how far idle apps are matched.
+    /// Everything learnt since the last settle, or `None` when no outcome is waiting. `all` includes where
+    /// cursors and apps stand without one: a crash before that only means matching them again.
     pub(crate) fn take_settle(&mut self, all: bool) -> Option<(Settle, Ticket)> {
+        if !all && self.slots.is_empty() && self.pending.rows() == 0 {
+            return None;
+        }
         let mut settle = std::mem::take(&mut self.pending);
         let mut apps = std::collections::BTreeSet::new();
         for hook_no in std::mem::take(&mut self.dirty) {

@@ -1,11 +1,13 @@
 //! The journal: gapless, in order, durable before it is told.
 
+use std::sync::Arc;
+
 use tidings_core::limits;
-use tidings_store::{Committed, Store};
+use tidings_store::{Committed, Settle, Store};
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio::task::JoinSet;
 
-use crate::support::{NOW, World, did, seqs};
+use crate::support::{NOW, World, seqs};
 
 /// Publishers at work at once, and what each publishes.
 const PUBLISHERS: usize = 32;
@@ -113,15 +115,15 @@ pub(crate) async fn a_commit_is_announced_in_order_after_it_is_durable(world: &W
     publishing.await.unwrap();
     assert_eq!(announced, (1..=150).collect::<Vec<_>>());
 
+    // What fails after it had something to announce, announces nothing.
+    let hook = world.hook(&app, None).await;
+    assert!(matches!(committed.recv().await, Ok(Committed::Hook(no)) if no == hook.hook_no));
     let taken = world.journal(&app).await.swap_remove(0).new;
-    assert!(world.store.publish(app.app_no, vec![taken], None, NOW).await.is_err());
-    assert!(
-        world
-            .store
-            .delete_account(999, world.change("account.deleted"), did("x"), NOW)
-            .await
-            .is_err()
-    );
+    let disabled = vec![(hook.hook_no, "it is gone".into())];
+    let changes = vec![(app.app_no, taken)];
+    let settle = Settle { disabled, changes, ..Settle::default() };
+    let failed = world.store.settle(Arc::new(settle), NOW).await;
+    assert!(failed.is_err_and(|error| error.is_conflict()));
     assert_eq!(committed.try_recv().err(), Some(TryRecvError::Empty), "a failure was announced");
 }
 
