@@ -1,4 +1,5 @@
 //! The delivery engine over a real store and a real receiver.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "support/world.rs"]
 mod world;

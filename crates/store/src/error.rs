@@ -122,7 +122,10 @@ impl fmt::Display for Error {
             Kind::Busy => f.write_str("store is busy; try again in a moment"),
             Kind::Full => f.write_str("disk is full; free some space"),
             Kind::Unavailable => f.write_str("store is unavailable"),
-            Kind::Schema => f.write_str("store has an unexpected schema"),
+            Kind::Schema => match &self.source {
+                Some(why) => why.fmt(f),
+                None => f.write_str("store has an unexpected schema"),
+            },
             Kind::Corrupt(what) => write!(f, "stored {what} cannot be read"),
             Kind::Failed => f.write_str("store call failed"),
         }

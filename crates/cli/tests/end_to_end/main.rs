@@ -1,4 +1,5 @@
 //! The binary from outside: real calendar servers, other people's libraries, `kill -9`.
+#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 #[path = "../../../engine/tests/caldav_servers/server.rs"]
 mod calendar_server;
