@@ -1,8 +1,10 @@
 //! One attempt: render, sign, send through the guarded way out, and say what happened.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use http::Method;
 use http::header::{HeaderMap, RETRY_AFTER};
 use tidings_core::change::{Change, is_operational};
@@ -44,8 +46,19 @@ pub(crate) struct Deliverer {
 }
 
 impl Deliverer {
-    /// Makes the attempt. Whatever goes wrong is an outcome, never an error.
+    /// Makes the attempt. Whatever goes wrong is an outcome, never an error: even a bug of ours fails only
+    /// this attempt.
     pub(crate) async fn attempt(&self, send: &Send) -> Outcome {
+        let attempt = AssertUnwindSafe(self.attempt_or_panic(send)).catch_unwind();
+        attempt.await.unwrap_or_else(|_| {
+            let mut outcome = blank(send, self.clock.now());
+            let why = "tidings failed to make this attempt; this is a bug, please report it";
+            outcome.record.error = Some(("internal".into(), why.into()));
+            outcome
+        })
+    }
+
+    async fn attempt_or_panic(&self, send: &Send) -> Outcome {
         let now = self.clock.now();
         let changes = match &send.change {
             Some(change) => vec![Arc::clone(change)],

@@ -34,7 +34,10 @@ impl Dispatch {
             self.slots.push(slot);
             return;
         };
-        let Some(sending) = state.sending.get_mut(&delivery) else { return };
+        let Some(sending) = state.sending.get_mut(&delivery) else {
+            self.slots.push(slot);
+            return;
+        };
         sending.done = true;
         let sent = Sending { change: sending.change.clone(), ..*sending };
         self.pending.counts.push(count(hook_no, outcome.record.delivered));

@@ -230,3 +230,23 @@ async fn a_hook_whose_expiration_has_passed_is_disabled_not_called() {
     engine.stop().await;
     assert_eq!(world.receiver.count(), 3, "only the other hook was called");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_fails_only_its_own_attempt() {
+    let world = World::new().await;
+    let engine = world.start();
+    let hook = world.hook(&["*"], &[0]).await;
+    world.publish("a.b", 20).await;
+    world.publish("bug", 3).await;
+    world.publish("a.b", 20).await;
+    world.receiver.wait_for(40, PATIENCE).await;
+    world
+        .until("the failed ones are given up", async || {
+            let status = Some(DeliveryStatus::Exhausted);
+            world.store.deliveries(hook.hook_no, status, u64::MAX, 10).await.unwrap().len() == 3
+        })
+        .await;
+    engine.stop().await;
+    let attempts = world.store.attempts(hook.hook_no, &Members::single(21)).await.unwrap();
+    assert_eq!(attempts[0].record.error.as_ref().unwrap().0, "internal");
+}

@@ -204,7 +204,7 @@ pub(crate) fn audit(action: &'static str) -> AuditEntry {
     }
 }
 
-/// A format that sends the body as it is.
+/// A format that sends the body as it is, and panics at changes of type `bug`.
 const PLAIN: Format = Format {
     name: "plain",
     version: 1,
@@ -215,6 +215,7 @@ const PLAIN: Format = Format {
 };
 
 fn plain(input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
+    assert_ne!(input.changes[0].new.kind, "bug", "a planted panic");
     let body = input.changes[0].new.body.clone();
     Ok(Rendered { headers: Vec::new(), content_type: Some("application/json"), body })
 }
