@@ -2,8 +2,6 @@
 //! nothing more.
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
-#[path = "caldav_servers/server.rs"]
-mod server;
 #[path = "support/watched.rs"]
 mod watched;
 #[path = "caldav_servers/world.rs"]
@@ -12,8 +10,8 @@ mod world;
 use tidings_engine::sync::Passed;
 use tidings_providers::error::ProviderError;
 use tidings_store::AccountStatus;
+use tidings_testkit::caldav::Kind;
 
-use server::Kind;
 use watched::{recurring, single};
 use world::World;
 

@@ -1,4 +1,5 @@
 //! Test servers, receivers and generators. Development only.
 
+pub mod caldav;
 pub mod receiver;
 pub mod server;

@@ -3,9 +3,9 @@
 use std::process::Command;
 
 use serde_json::{Value, json};
+use tidings_testkit::caldav::{CalendarServer, Kind};
 use tidings_testkit::receiver::TestReceiver;
 
-use crate::calendar_server::{Kind, Server};
 use crate::tidings::{PATIENCE, Tidings};
 use crate::vendor::{edit, event, python, root, run};
 
@@ -13,7 +13,7 @@ use crate::vendor::{edit, event, python, root, run};
 async fn the_vendors_sdk_subscribes_and_the_app_receives() {
     let tidings = Tidings::start().await;
     let receiver = TestReceiver::start().await;
-    let calendars = Server::start_new(Kind::Radicale).await;
+    let calendars = CalendarServer::start_new(Kind::Radicale).await;
     let calendar = format!("{}work/", calendars.home());
     edit(&calendars, "MKCALENDAR", &calendar, "").await;
 

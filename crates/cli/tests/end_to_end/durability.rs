@@ -11,16 +11,17 @@ async fn what_was_accepted_survives_a_kill() {
         let body = json!({"type": "order.placed", "data": {"number": number}});
         let key = format!("order-{number}");
         let headers = [("idempotency-key", key.as_str())];
-        let (status, answer) =
-            tidings.send("POST", "/api/v1/changes", &tidings.key, &headers, Some(&body)).await;
+        let (status, answer) = tidings
+            .send("POST", "/api/v1/changes", &tidings.server.key, &headers, Some(&body))
+            .await;
         assert_eq!(status, 202, "{answer}");
         answer
     };
     let mut accepted = Vec::new();
     for number in 1..=5 {
         accepted.push(publish(&tidings, number).await);
-        tidings.kill();
-        tidings.run().await;
+        tidings.server.kill9().await;
+        tidings.server.restart().await;
     }
     let kept = tidings.get("/changes").await;
     for (number, accepted) in (1..).zip(&accepted) {

@@ -1,8 +1,6 @@
 //! The binary from outside: real calendar servers, other people's libraries, `kill -9`.
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
-#[path = "../../../engine/tests/caldav_servers/server.rs"]
-mod calendar_server;
 mod connect_sdk;
 mod durability;
 mod readme;

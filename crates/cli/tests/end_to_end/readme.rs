@@ -22,11 +22,11 @@ async fn the_readmes_first_webhook_arrives_with_curl_alone() {
     let commands: Vec<_> = commands.split("\n\n").collect();
     let [inbox, hook, change, look] = commands[..] else { panic!("four steps: {commands:?}") };
     let shell = |commands: &str| {
-        let commands = commands.replace(":8480", &format!(":{}", tidings.port));
+        let commands = commands.replace("http://127.0.0.1:8480", &tidings.server.base_url);
         let says = run(
             Command::new("sh")
                 .args(["-ec", &commands])
-                .env("KEY", &tidings.key)
+                .env("KEY", &tidings.server.key)
                 .env("API", tidings.url("/api/v1")),
             "",
         );
@@ -44,7 +44,7 @@ async fn the_readmes_first_webhook_arrives_with_curl_alone() {
         if let Some(request) = requests["data"].get(0) {
             break request["body"].as_str().unwrap().to_owned();
         }
-        assert!(begun.elapsed() < PATIENCE, "{}", tidings.log());
+        assert!(begun.elapsed() < PATIENCE, "{requests}");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     };
     let body: Value = serde_json::from_str(&arrived).unwrap();

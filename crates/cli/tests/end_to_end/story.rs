@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 use tidings_core::clock::Clock;
 use tidings_core::sign;
+use tidings_testkit::caldav::{CalendarServer, Kind};
 use tidings_testkit::receiver::{Received, TestReceiver};
 
-use crate::calendar_server::{Kind, Server};
 use crate::tidings::{PATIENCE, Tidings};
 use crate::vendor::{edit, event};
 
@@ -13,7 +13,7 @@ use crate::vendor::{edit, event};
 async fn changes_in_real_calendars_arrive_as_signed_webhooks() {
     let tidings = Tidings::start().await;
     for kind in [Kind::Radicale, Kind::Xandikos] {
-        let calendars = Server::start_new(kind).await;
+        let calendars = CalendarServer::start_new(kind).await;
         let calendar = format!("{}work/", calendars.home());
         edit(&calendars, "MKCALENDAR", &calendar, "").await;
         edit(&calendars, "PUT", &format!("{calendar}old.ics"), &event("old", "Was there")).await;

@@ -1,6 +1,6 @@
 //! The binary in a process of its own, and a client of its API.
 
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -8,81 +8,40 @@ use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tidings_core::egress::EgressPolicy;
-use tidings_core::id::Ids;
-use tidings_core::key::{Token, TokenKind};
 use tidings_core::sign::Secret;
 use tidings_engine::egress::{Budget, Egress, Request, Resolver, Tls};
 use tidings_testkit::receiver::TestReceiver;
+use tidings_testkit::server::TestServer;
 
 /// Everything in these tests happens within this time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
 
 pub(crate) struct Tidings {
-    pub(crate) directory: TempDir,
-    pub(crate) key: String,
-    pub(crate) port: u16,
+    pub(crate) server: TestServer,
     egress: Egress,
-    process: Option<Child>,
+    /// Dropped after the server that writes to it.
+    _directory: TempDir,
 }
 
 impl Tidings {
+    /// Starts it. Its log goes to the test's own output.
     pub(crate) async fn start() -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut tidings = Self {
-            directory: TempDir::new().unwrap(),
-            key: Token::generate(TokenKind::ApiKey, &Ids::from_os()).reveal().to_owned(),
-            port: free.local_addr().unwrap().port(),
+        let directory = TempDir::new().unwrap();
+        let binary = Path::new(env!("CARGO_BIN_EXE_tidings"));
+        let environment = [("TIDINGS_LOG__LEVEL", "info")];
+        Self {
+            server: TestServer::start(binary, directory.path(), &environment).await,
             egress: Egress::new(EgressPolicy::dev(), Resolver::System, Tls::public()),
-            process: None,
-        };
-        drop(free);
-        tidings.run().await;
-        tidings
-    }
-
-    /// Starts the process, on the port and data that it had before, and waits until it serves.
-    pub(crate) async fn run(&mut self) {
-        let log = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(self.directory.path().join("log"))
-            .unwrap();
-        let process = Command::new(env!("CARGO_BIN_EXE_tidings"))
-            .args(["serve", "--dev", "--data-dir", "data", "--listen"])
-            .arg(format!("127.0.0.1:{}", self.port))
-            .current_dir(self.directory.path())
-            .env("TIDINGS_BOOTSTRAP_KEY", &self.key)
-            .env_remove("TIDINGS_VENV")
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.process = Some(process);
-        let begun = Instant::now();
-        while self.send("GET", "/readyz", &self.key, &[], None).await.0 != 200 {
-            let ended = self.process.as_mut().unwrap().try_wait().unwrap();
-            assert!(ended.is_none() && begun.elapsed() < PATIENCE, "{ended:?}\n{}", self.log());
-            tokio::time::sleep(POLL).await;
+            _directory: directory,
         }
     }
 
-    pub(crate) fn kill(&mut self) {
-        let mut process = self.process.take().unwrap();
-        process.kill().unwrap();
-        process.wait().unwrap();
-    }
-
-    pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
-    }
-
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("{}{path}", self.server.base_url)
     }
 
-    /// Any request; status 0 when there is no answer.
+    /// Any request; it must be answered.
     pub(crate) async fn send(
         &self,
         method: &str,
@@ -106,21 +65,16 @@ impl Tidings {
             body: body.map_or_else(Bytes::new, |body| body.to_string().into()),
             budget: Budget::provider(),
         };
-        match self.egress.send(request).await.result {
-            Ok(response) => {
-                let body = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
-                (response.status, body)
-            }
-            Err(_) => (0, Value::Null),
-        }
+        let response = self.egress.send(request).await.result.unwrap();
+        (response.status, serde_json::from_slice(&response.body).unwrap_or(Value::Null))
     }
 
     /// A call of the native API that must succeed.
     pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Value {
         let path = format!("/api/v1{path}");
         let body = (!body.is_null()).then_some(&body);
-        let (status, answer) = self.send(method, &path, &self.key, &[], body).await;
-        assert!((200..300).contains(&status), "{method} {path}: {status} {answer}\n{}", self.log());
+        let (status, answer) = self.send(method, &path, &self.server.key, &[], body).await;
+        assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
         answer
     }
 
@@ -154,17 +108,8 @@ impl Tidings {
             if account["baseline_done"] == true {
                 return id;
             }
-            assert!(begun.elapsed() < PATIENCE, "{account}\n{}", self.log());
+            assert!(begun.elapsed() < PATIENCE, "{account}");
             tokio::time::sleep(POLL).await;
-        }
-    }
-}
-
-impl Drop for Tidings {
-    fn drop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            drop(process.kill());
-            drop(process.wait());
         }
     }
 }

@@ -9,8 +9,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use tidings_core::egress::EgressPolicy;
 use tidings_engine::egress::{Budget, Egress, Request, Resolver, Tls};
-
-use crate::calendar_server::Server;
+use tidings_testkit::caldav::CalendarServer;
 
 pub(crate) fn root() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
@@ -41,7 +40,7 @@ pub(crate) fn run(program: &mut Command, input: &str) -> String {
 }
 
 /// One edit at a calendar server, by the user `u` with the password `secret`.
-pub(crate) async fn edit(server: &Server, method: &str, path: &str, body: &str) {
+pub(crate) async fn edit(server: &CalendarServer, method: &str, path: &str, body: &str) {
     let egress = Egress::new(EgressPolicy::dev(), Resolver::System, Tls::public());
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic dTpzZWNyZXQ="));

@@ -5,21 +5,21 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use tidings_engine::egress::{Budget, Request};
 use tidings_store::{CollectionWrite, MirrorCommit};
+use tidings_testkit::caldav::{CalendarServer, Kind};
 
-use crate::server::{Kind, Server};
 use crate::watched::Watched;
 
 /// `u:secret`.
 const BASIC: &str = "Basic dTpzZWNyZXQ=";
 
 pub(crate) struct World {
-    pub(crate) server: Server,
+    pub(crate) server: CalendarServer,
     pub(crate) watched: Watched,
 }
 
 impl World {
     pub(crate) async fn start(kind: Kind) -> Self {
-        let server = Server::start_new(kind).await;
+        let server = CalendarServer::start_new(kind).await;
         let watched = Watched::new(server.home()).await;
         Self { server, watched }
     }

@@ -19,7 +19,19 @@ fn tests() -> BTreeSet<String> {
             }
         }
     }
+    names.extend(conformance_cases(&read("crates/store/tests/conformance.rs")));
     names
+}
+
+/// The cases of the store's conformance suite, which its macro turns into tests.
+fn conformance_cases(suite: &str) -> Vec<String> {
+    let (_, list) = suite.split_once("\nconformance! {").expect("the suite lists its cases");
+    let words = list.split_whitespace().filter(|word| !word.ends_with(':'));
+    let names = words.map(|word| word.trim_end_matches(';'));
+    names
+        .filter(|name| name.contains(char::is_alphanumeric) && !name.starts_with('['))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Every line with `mark` must end with (test: `name`), or several names, each of an existing test.
@@ -55,6 +67,10 @@ fn every_invariant_names_an_existing_test() {
     ] {
         assert_eq!(unproved(planted, "**Invariant:**", &tests).len(), 1, "{planted}");
     }
+    assert_eq!(
+        conformance_cases("\nconformance! { [sqlite] {\n journal:\n a_b\n c_d;\n} }"),
+        ["a_b", "c_d"]
+    );
     let good = "**Invariant:** x (test: `every_invariant_names_an_existing_test`)";
     assert_eq!(unproved(good, "**Invariant:**", &tests), Vec::<String>::new());
 }

@@ -1,50 +1,70 @@
-//! A real CalDAV server in a process of its own.
+//! A real CalDAV server in a process of its own, with one user: `u`, whose password is `secret`.
 
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+/// A start takes no longer.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// How often a starting server is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Whose server it is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// Radicale; it asks for the password.
     Radicale,
+    /// Xandikos; it lets everybody in.
     Xandikos,
 }
 
-pub(crate) struct Server {
+/// A CalDAV server on a free loopback port. It is killed when it is dropped, and its storage with it.
+#[derive(Debug)]
+pub struct CalendarServer {
     kind: Kind,
     port: u16,
     directory: TempDir,
     child: Option<Child>,
 }
 
-impl Server {
-    pub(crate) async fn start_new(kind: Kind) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
+impl CalendarServer {
+    /// Starts one with an empty storage and waits until it listens.
+    ///
+    /// # Panics
+    /// When it does not listen; the words say how to install it.
+    pub async fn start_new(kind: Kind) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+        let port = free.local_addr().expect("a bound listener has an address").port();
         drop(free);
-        let directory = TempDir::new().unwrap();
-        std::fs::write(directory.path().join("users"), "u:secret\n").unwrap();
+        let directory = TempDir::new().expect("a temporary directory can be made");
+        let users = directory.path().join("users");
+        std::fs::write(users, "u:secret\n").expect("our directory can be written");
         let mut server = Self { kind, port, directory, child: None };
         server.start().await;
         server
     }
 
     /// Where its calendars are.
-    pub(crate) fn home(&self) -> &'static str {
+    pub fn home(&self) -> &'static str {
         match self.kind {
             Kind::Radicale => "/u/",
             Kind::Xandikos => "/user/calendars/",
         }
     }
 
-    pub(crate) fn url(&self, path: &str) -> String {
+    /// The address of `path`, which begins with a slash.
+    pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// Starts it, on the port and storage that it had before.
-    pub(crate) async fn start(&mut self) {
+    /// Starts it, on the port and storage that it had before, and waits until it listens.
+    ///
+    /// # Panics
+    /// When it does not listen; the words say how to install it.
+    pub async fn start(&mut self) {
         let (program, arguments) = self.command();
         let path = venv().join("bin").join(program);
         let child = Command::new(&path)
@@ -63,10 +83,11 @@ impl Server {
         }));
         let began = Instant::now();
         while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
-            let child = self.child.as_mut().unwrap();
-            assert!(child.try_wait().unwrap().is_none(), "{program} ended at once");
-            assert!(began.elapsed() < Duration::from_secs(30), "{program} does not listen");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            let child = self.child.as_mut().expect("it was started");
+            let ended = child.try_wait().expect("a child of ours can be asked");
+            assert!(ended.is_none(), "{program} ended at once: {ended:?}");
+            assert!(began.elapsed() < DEADLINE, "{program} does not listen");
+            tokio::time::sleep(LOOK).await;
         }
     }
 
@@ -101,21 +122,25 @@ impl Server {
         }
     }
 
-    /// Kills it where it stands.
-    pub(crate) fn stop(&mut self) {
+    /// Kills it where it stands, if it runs. Its storage stays.
+    ///
+    /// # Panics
+    /// When the operating system does not let us.
+    pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
+            child.kill().expect("a child of ours can be killed");
+            child.wait().expect("a child of ours can be waited for");
         }
     }
 }
 
-impl Drop for Server {
+impl Drop for CalendarServer {
     fn drop(&mut self) {
         self.stop();
     }
 }
 
+/// The venv that `./test` makes.
 fn venv() -> PathBuf {
     std::env::var_os("TIDINGS_VENV").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.venv")),
