@@ -134,7 +134,9 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+        // What is wrong with the schema is the message itself.
+        let source = self.source.as_deref().filter(|_| self.kind != Kind::Schema);
+        source.map(|source| source as _)
     }
 }
 

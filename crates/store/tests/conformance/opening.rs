@@ -1,7 +1,5 @@
 //! A store is opened by one process at a time, and holds what it was given.
 
-use std::error::Error as _;
-
 use tidings_core::delivery::Members;
 use tidings_store::{CursorWrite, Idempotency, Settle, Store};
 
@@ -55,7 +53,7 @@ async fn contents(store: &Store, app_no: i64, hook_no: i64) -> String {
 pub(crate) async fn a_second_process_is_refused(world: &World) {
     let app = world.app("a").await;
     let error = world.backend.open().unwrap_err();
-    let said = format!("{error}: {}", error.source().unwrap());
+    let said = error.to_string();
     assert!(said.contains("another tidings process has this store open"), "{said}");
     world.publish(&app, 1).await;
     world.store.close().await;
