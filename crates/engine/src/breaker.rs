@@ -61,6 +61,13 @@ impl Breaker {
         })
     }
 
+    /// A probe never reached the receiver: another may go at once.
+    pub(crate) fn abandon_probe(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.probing = false;
+        }
+    }
+
     /// A delivery was answered with a 2xx.
     pub(crate) fn succeeded(&mut self) {
         self.failed.clear();
@@ -133,6 +140,10 @@ mod tests {
         }
         assert_eq!(waits, [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
         assert_eq!(kinds, [true, false, true, false, true, false, true]);
+        breaker.begin_probe();
+        let at = now.plus_ms(30_000);
+        breaker.abandon_probe();
+        assert_eq!(breaker.probe_at(), Some(at), "an abandoned probe costs no wait");
         breaker.begin_probe();
         breaker.succeeded();
         assert_eq!((breaker.is_open(), breaker.allowed()), (false, 1));

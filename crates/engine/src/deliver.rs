@@ -26,6 +26,8 @@ pub(crate) const ERASED: &str = "erased";
 pub(crate) struct Outcome {
     /// The attempt as it is recorded.
     pub(crate) record: AttemptRecord,
+    /// The attempt got as far as the way out: only then does it say anything about the receiver.
+    pub(crate) tried: bool,
     /// No connection could be made.
     pub(crate) hard: bool,
     /// The receiver answered 410: it wants no more.
@@ -81,6 +83,7 @@ impl Deliverer {
         };
         outcome.record.request_headers = Some(headers_as_json(&request.headers));
         let attempted = self.send(send, request).await;
+        outcome.tried = true;
         describe(&mut outcome, attempted, now);
         outcome
     }
@@ -133,6 +136,7 @@ fn blank(send: &Send, now: Timestamp) -> Outcome {
             response_headers: None,
             response_body: None,
         },
+        tried: false,
         hard: false,
         gone: false,
         operational: false,

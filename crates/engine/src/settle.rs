@@ -58,7 +58,7 @@ impl Dispatch {
     /// Disables a hook whose receiver is gone, or that has only failed for too long.
     fn disable_if_due(&mut self, outcome: &Outcome, now: Timestamp) {
         let hook_no = outcome.record.hook_no;
-        let Some(state) = self.hooks.get_mut(&hook_no) else { return };
+        let Some(state) = self.hooks.get_mut(&hook_no).filter(|_| outcome.tried) else { return };
         if outcome.record.delivered {
             state.hook.failing_since = None;
             return;
@@ -156,14 +156,18 @@ struct Failed<'a> {
 }
 
 impl Failed<'_> {
-    /// Parks it, or leaves it where it was when it was a probe; answers whether a parked row changed.
+    /// Parks it, or leaves it where it was when the receiver failed a probe; answers whether a parked row changed.
     fn settle(&self, state: &mut HookState, pending: &mut Settle, change_id: ChangeId) -> bool {
         let Self { delivery, sent, outcome, now, fraction } = *self;
-        state.breaker.failed(delivery, outcome.hard, sent.probe, now);
+        if outcome.tried {
+            state.breaker.failed(delivery, outcome.hard, sent.probe, now);
+        } else if sent.probe {
+            state.breaker.abandon_probe();
+        }
         let members = outcome.record.members.clone();
         let reason = outcome.record.error.as_ref().map(|(_, detail)| detail.clone());
         let reason = reason.unwrap_or_else(|| "failed".into());
-        if sent.probe {
+        if sent.probe && outcome.tried {
             if let Some(change) = &sent.change {
                 put_back(state, delivery, change);
             }

@@ -250,3 +250,21 @@ async fn a_panic_fails_only_its_own_attempt() {
     let attempts = world.store.attempts(hook.hook_no, &Members::single(21)).await.unwrap();
     assert_eq!(attempts[0].record.error.as_ref().unwrap().0, "internal");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failures_of_our_own_do_not_hold_up_a_healthy_receiver() {
+    let world = World::new().await;
+    let engine = world.start();
+    let hook = world.hook(&["*"], &[0]).await;
+    world.publish("bug", 40).await;
+    world.publish("a.b", 5).await;
+    let received = world.receiver.wait_for(5, PATIENCE).await;
+    assert_eq!(numbers(&received).into_iter().collect::<BTreeSet<_>>(), (41..=45).collect());
+    world
+        .until("the failed ones are given up", async || {
+            let status = Some(DeliveryStatus::Exhausted);
+            world.store.deliveries(hook.hook_no, status, u64::MAX, 100).await.unwrap().len() == 40
+        })
+        .await;
+    engine.stop().await;
+}
