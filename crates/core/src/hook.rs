@@ -1,11 +1,15 @@
 //! What a hook asks for, and how it wants to be served.
 
+mod service;
+
 use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, is_operational};
 use crate::format::{FormatRef, Formats};
-use crate::limits;
-use crate::retry::Schedule;
+
+pub use service::{
+    Coalesce, DisableRule, Grouping, KeySource, OnExhausted, Ordering, Rate, Service, Span,
+};
 
 /// Whether a hook takes calendar changes only of the providers that its dialect documents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,27 +99,6 @@ pub fn pattern_covers(pattern: &str, kind: &str) -> bool {
 /// Whether `pattern` is one that [`pattern_covers`] understands.
 pub fn is_pattern(pattern: &str) -> bool {
     pattern == "*" || crate::change::is_type(pattern.strip_suffix(".*").unwrap_or(pattern))
-}
-
-/// How a hook is served: applies at once, to new and to parked deliveries.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Service {
-    /// When failed deliveries are tried again.
-    pub retry: Schedule,
-    /// Deliveries in flight at once.
-    pub concurrency: u32,
-    /// Total budget of an attempt, response body included, ms.
-    pub timeout_ms: u64,
-}
-
-impl Default for Service {
-    fn default() -> Self {
-        Self {
-            retry: Schedule::default(),
-            concurrency: limits::HOOK_CONCURRENCY_DEFAULT,
-            timeout_ms: limits::DELIVERY_DEADLINE_MS,
-        }
-    }
 }
 
 /// Whether a hook's cursor moves.

@@ -99,6 +99,18 @@ pub const IN_FLIGHT_MAX: usize = 1_024;
 pub const HOOK_CONCURRENCY_DEFAULT: u32 = 16;
 /// The most that a hook may ask for.
 pub const HOOK_CONCURRENCY_MAX: u32 = 256;
+/// Changes in one request of a coalescing hook, when it does not say and at most.
+pub const BATCH_CHANGES_MAX: u32 = 100;
+/// Bytes of data in one request of a coalescing hook, when it does not say and at most.
+pub const BATCH_BYTES_MAX: u64 = 1024 * 1024;
+/// The longest delay, window, wait or interval of a coalescing hook, ms (one day).
+pub const COALESCE_WAIT_MAX_MS: u64 = 24 * 3600 * 1000;
+/// A hook with nothing but failures for this long is disabled when it does not say, ms (5 days).
+pub const HOOK_FAILING_MS_DEFAULT: i64 = 5 * 24 * 3600 * 1000;
+/// Deliveries of an ordered hook that wait behind their keys; beyond, its cursor stands still.
+pub const HOOK_BLOCKED_MAX: usize = 10_000;
+/// Deliveries in flight of one app.
+pub const APP_IN_FLIGHT_MAX: usize = 512;
 /// Changes that a lane works within; what is unsettled beyond is parked.
 pub const LANE_SPAN: u64 = 1_024;
 /// Matched changes that a lane keeps in memory before it falls behind.

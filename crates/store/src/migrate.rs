@@ -6,8 +6,10 @@ use sha2::{Digest, Sha256};
 use crate::{Error, Result};
 
 /// Name and text of each migration, in order. Landed ones are never edited.
-const MIGRATIONS: &[(&str, &str)] =
-    &[("0001_spine", include_str!("../migrations/sqlite/0001_spine.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_spine", include_str!("../migrations/sqlite/0001_spine.sql")),
+    ("0002_engine", include_str!("../migrations/sqlite/0002_engine.sql")),
+];
 
 /// Brings the schema up to date.
 ///

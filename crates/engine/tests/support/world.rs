@@ -135,7 +135,7 @@ impl World {
             external_id: None,
             description: String::new(),
             url: Some(self.receiver.url("/hook")),
-            service: Service { retry, concurrency: 8, timeout_ms: 2_000 },
+            service: Service { retry, concurrency: 8, timeout_ms: 2_000, ..Service::default() },
             selection: Selection {
                 format: "plain@1".to_owned().try_into().unwrap(),
                 triggers: triggers.iter().map(|&trigger| trigger.to_owned()).collect(),
