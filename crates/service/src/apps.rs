@@ -91,7 +91,9 @@ impl Service {
             webhook_url: input.webhook_url,
             created_at: now,
         };
-        Ok(self.store.create_app(new, caller.did("app.create", id)).await?.into())
+        let app = self.store.create_app(new, caller.did("app.create", id)).await?;
+        self.known.forget();
+        Ok(app.into())
     }
 
     /// One app: any for an owner key, its own for another.
@@ -110,10 +112,12 @@ impl Service {
     pub async fn apps(&self, caller: &Caller, page: &PageInput) -> Result<Page<App>> {
         caller.may(Scope::Read)?;
         let (after, limit) = APPS.begin(page, 0)?;
-        let rows = if caller.is_owner() {
-            self.store.apps(after, limit).await?
-        } else {
-            caller.app.iter().filter(|app| app.app_no > after).cloned().collect()
+        let rows = match &caller.app {
+            Some(app) if !caller.is_owner() => {
+                let own = self.store.app(app.app_no).await?;
+                own.into_iter().filter(|app| app.app_no > after).collect()
+            }
+            _ => self.store.apps(after, limit).await?,
         };
         Ok(APPS.page(rows, limit, |app| app.app_no, App::from))
     }
@@ -138,7 +142,9 @@ impl Service {
         let AppChanges { name, external_id, webhook_url } = changes;
         let update = store::AppUpdate { name, external_id, webhook_url };
         let entry = caller.did("app.update", id);
-        Ok(self.store.update_app(app.app_no, update, self.now(), entry).await?.into())
+        let app = self.store.update_app(app.app_no, update, self.now(), entry).await?;
+        self.known.forget();
+        Ok(app.into())
     }
 
     /// Deletes an app. Nothing of it is found from now on; its content is erased in the background.
@@ -150,6 +156,7 @@ impl Service {
         self.allow_owner(caller, "app.delete", id).await?;
         let app = self.find_app(caller, id).await?;
         self.store.delete_app(app.app_no, self.now(), caller.did("app.delete", id)).await?;
+        self.known.forget();
         let service = self.clone();
         // An erasure that a crash or a full disk interrupts is taken up by `resume_erasures`.
         tokio::spawn(async move { drop(service.erase_app(app.app_no).await) });

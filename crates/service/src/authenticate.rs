@@ -135,6 +135,11 @@ impl Service {
     pub async fn authenticate(&self, bearer: &str, app: Option<AppId>) -> Result<Caller> {
         let (_, token) = Token::parse(bearer).ok_or(Error::Unauthenticated)?;
         let now = self.now();
+        let presented = (token.hash(), app);
+        let forgotten = match self.known.find(presented, now) {
+            Ok(caller) => return Ok(caller),
+            Err(forgotten) => forgotten,
+        };
         let found = self.store.grant_by_token(token.hash(), now).await?;
         let (grant, own) = found.ok_or(Error::Unauthenticated)?;
         if Store::is_use_due(&grant, now) {
@@ -150,7 +155,9 @@ impl Service {
             }
             (None, None) => self.only_app().await?,
         };
-        Ok(Caller { grant, app })
+        let caller = Caller { grant, app };
+        self.known.remember(forgotten, presented, &caller, now);
+        Ok(caller)
     }
 
     /// Checks that a caller of some time ago would still be let in.

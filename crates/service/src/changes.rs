@@ -66,9 +66,10 @@ impl Service {
         limit: Option<u32>,
     ) -> Result<ChangePage> {
         caller.may(Scope::Read)?;
-        let app = caller.app()?;
-        let (app_no, newest) = (app.app_no, app.seq);
+        let app_no = caller.app()?.app_no;
         let limit = checked_limit(limit)? as usize;
+        // What the caller holds of its app may be a second old.
+        let newest = self.store.app(app_no).await?.ok_or(Error::NotFound("app"))?.seq;
         let found = self.store.changes(app_no, after, limit).await?;
         let next_after = found.last().map_or(after, |change| change.seq);
         let has_more = next_after < newest;

@@ -158,7 +158,9 @@ impl Service {
                 "a key cannot revoke itself; use another one, so that you do not lock yourself out";
             return Err(Error::Conflict(why.into()));
         }
-        Ok(self.store.revoke_grant(&grant, caller.did("key.revoke", id), self.now()).await?)
+        self.store.revoke_grant(&grant, caller.did("key.revoke", id), self.now()).await?;
+        self.known.forget();
+        Ok(())
     }
 
     /// Where a key of `kind` belongs, once the caller may write there.

@@ -17,6 +17,7 @@ mod error;
 mod hooks;
 mod inboxes;
 mod keys;
+mod known;
 mod publish;
 mod replays;
 mod users;
@@ -69,6 +70,7 @@ pub struct Service {
     inboxes: inboxes::Inboxes,
     streams: Arc<Semaphore>,
     subscribing: Arc<Mutex<()>>,
+    known: known::Known,
 }
 
 impl Service {
@@ -81,10 +83,18 @@ impl Service {
         egress: EgressPolicy,
         formats: Formats,
     ) -> Self {
-        let streams = Arc::new(Semaphore::new(limits::STREAMS_MAX));
-        let inboxes = inboxes::Inboxes::default();
-        let subscribing = Arc::default();
-        Self { store, clock, ids, keyring, egress, formats, inboxes, streams, subscribing }
+        Self {
+            store,
+            clock,
+            ids,
+            keyring,
+            egress,
+            formats,
+            inboxes: inboxes::Inboxes::default(),
+            streams: Arc::new(Semaphore::new(limits::STREAMS_MAX)),
+            subscribing: Arc::default(),
+            known: known::Known::default(),
+        }
     }
 
     /// The formats that hooks can pin.

@@ -51,7 +51,7 @@ fn from_client(headers: &HeaderMap) -> Option<String> {
 }
 
 fn fresh(ids: &Ids) -> String {
-    let mut bytes = [0; 12];
-    ids.fill(&mut bytes);
-    bytes.iter().fold("req_".to_owned(), |id, byte| format!("{id}{byte:02x}"))
+    let mut bytes = [0; 16];
+    ids.fill(&mut bytes[4..]);
+    format!("req_{:024x}", u128::from_be_bytes(bytes))
 }

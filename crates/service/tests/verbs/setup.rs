@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tidings_core::clock::{Clock, Timestamp};
 use tidings_core::egress::EgressPolicy;
 use tidings_core::format::{Format, Formats, RenderError, RenderInput, Rendered};
-use tidings_core::hook::{is_pattern, pattern_covers};
+use tidings_core::hook::{Grouping, is_pattern, pattern_covers};
 use tidings_core::id::{AccountId, AppId, Ids};
 use tidings_core::seal::Keyring;
 use tidings_service::{
@@ -39,6 +39,7 @@ fn format(name: &'static str) -> Format {
         knows: is_pattern,
         asks: pattern_covers,
         documents: |_, _| true,
+        batches: if name == "native" { &Grouping::EVERY } else { &[] },
         render: nothing,
     }
 }
