@@ -4,13 +4,13 @@ mod erase;
 mod scope;
 mod sync;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use tidings_core::change::NewChange;
 use tidings_core::clock::Timestamp;
 use tidings_core::id::{AccountId, AppId, UserId};
 use tidings_core::limits;
 
 use crate::app::{self, bits};
+use crate::sql::{Row, Sql, Value, values};
 use crate::writer::Tx;
 use crate::{AuditEntry, Committed, Error, Result, Store, audit, journal};
 
@@ -146,68 +146,56 @@ pub struct AccountFilter {
     pub status: Option<AccountStatus>,
 }
 
-const SELECT: &str =
-    "SELECT c.*, a.id AS app_id, u.id AS user_id, u.external_id AS user_external_id
+const SELECT: &str = "SELECT c.account_no, c.id, c.app_no, a.id, c.user_no, u.id, u.external_id,
+    c.provider, c.external_id, c.name, c.server_url, c.username, c.credential, c.home_url, c.status,
+    c.status_reason, c.baseline_done, c.dirty_gen, c.synced_gen, c.next_sync_at, c.last_sync_at,
+    c.last_change_at, c.failures, c.last_error, c.created_at, c.updated_at
   FROM account c JOIN app a ON a.app_no = c.app_no AND a.deleted_at IS NULL
   LEFT JOIN end_user u ON u.user_no = c.user_no";
 
-fn from_row(row: &Row<'_>) -> rusqlite::Result<Result<Account>> {
-    let status: String = row.get("status")?;
-    let Some(status) = AccountStatus::parse(&status) else {
-        return Ok(Err(Error::corrupt("account")));
-    };
-    let user_no: Option<i64> = row.get("user_no")?;
-    Ok(Ok(Account {
-        account_no: row.get("account_no")?,
-        id: AccountId(bits(row, "id")?),
-        app_no: row.get("app_no")?,
-        app_id: AppId(bits(row, "app_id")?),
+fn from_row(row: &Row<'_>) -> Result<Account> {
+    let user_no: Option<i64> = row.get(4)?;
+    Ok(Account {
+        account_no: row.get(0)?,
+        id: AccountId(bits(row, 1)?),
+        app_no: row.get(2)?,
+        app_id: AppId(bits(row, 3)?),
         user_no,
-        user_id: user_no.map(|_| bits(row, "user_id").map(UserId)).transpose()?,
-        user_external_id: row.get("user_external_id")?,
-        provider: row.get("provider")?,
-        external_id: row.get("external_id")?,
-        name: row.get("name")?,
-        server_url: row.get("server_url")?,
-        username: row.get("username")?,
-        credential: row.get("credential")?,
-        home_url: row.get("home_url")?,
-        status,
-        status_reason: row.get("status_reason")?,
-        baseline_done: row.get("baseline_done")?,
-        dirty_gen: row.get("dirty_gen")?,
-        synced_gen: row.get("synced_gen")?,
-        next_sync_at: Timestamp(row.get("next_sync_at")?),
-        last_sync_at: row.get::<_, Option<i64>>("last_sync_at")?.map(Timestamp),
-        last_change_at: row.get::<_, Option<i64>>("last_change_at")?.map(Timestamp),
-        failures: row.get("failures")?,
-        last_error: row.get("last_error")?,
-        created_at: Timestamp(row.get("created_at")?),
-        updated_at: Timestamp(row.get("updated_at")?),
-    }))
+        user_id: user_no.map(|_| bits(row, 5).map(UserId)).transpose()?,
+        user_external_id: row.get(6)?,
+        provider: row.get(7)?,
+        external_id: row.get(8)?,
+        name: row.get(9)?,
+        server_url: row.get(10)?,
+        username: row.get(11)?,
+        credential: row.get(12)?,
+        home_url: row.get(13)?,
+        status: AccountStatus::parse(&row.get::<String>(14)?).ok_or(Error::corrupt("account"))?,
+        status_reason: row.get(15)?,
+        baseline_done: row.get(16)?,
+        dirty_gen: row.get(17)?,
+        synced_gen: row.get(18)?,
+        next_sync_at: Timestamp(row.get(19)?),
+        last_sync_at: row.get::<Option<i64>>(20)?.map(Timestamp),
+        last_change_at: row.get::<Option<i64>>(21)?.map(Timestamp),
+        failures: row.get(22)?,
+        last_error: row.get(23)?,
+        created_at: Timestamp(row.get(24)?),
+        updated_at: Timestamp(row.get(25)?),
+    })
 }
 
-fn find(
-    conn: &Connection,
-    condition: &str,
-    values: impl rusqlite::Params,
-) -> Result<Option<Account>> {
-    conn.prepare_cached(&format!("{SELECT} WHERE c.deleted_at IS NULL AND {condition}"))?
-        .query_row(values, from_row)
-        .optional()?
-        .transpose()
+fn find(sql: &Sql<'_>, condition: &str, values: &[Value<'_>]) -> Result<Option<Account>> {
+    sql.row(&format!("{SELECT} WHERE c.deleted_at IS NULL AND {condition}"), values, from_row)
 }
 
-fn list(conn: &Connection, rest: &str, values: impl rusqlite::Params) -> Result<Vec<Account>> {
-    let mut statement =
-        conn.prepare_cached(&format!("{SELECT} WHERE c.deleted_at IS NULL AND {rest}"))?;
-    let rows = statement.query_map(values, from_row)?;
-    rows.map(|row| row?).collect()
+fn list(sql: &Sql<'_>, rest: &str, values: &[Value<'_>]) -> Result<Vec<Account>> {
+    sql.rows(&format!("{SELECT} WHERE c.deleted_at IS NULL AND {rest}"), values, from_row)
 }
 
 /// The account as the job's transaction sees it.
-pub(crate) fn get(conn: &Connection, account_no: i64) -> Result<Account> {
-    find(conn, "c.account_no = ?1", [account_no])?.ok_or(Error::not_found("account"))
+pub(crate) fn get(sql: &Sql<'_>, account_no: i64) -> Result<Account> {
+    find(sql, "c.account_no = ?1", values![account_no])?.ok_or(Error::not_found("account"))
 }
 
 impl Store {
@@ -222,14 +210,15 @@ impl Store {
         now: Timestamp,
     ) -> Result<Account> {
         self.write(2, move |tx| {
-            if app::counts(tx.conn, new.app_no)?.accounts >= limits::APP_ACCOUNTS_MAX {
+            if app::counts(&tx.sql, new.app_no)?.accounts >= limits::APP_ACCOUNTS_MAX {
                 return Err(Error::conflict("app has as many accounts as it may have"));
             }
-            tx.conn.execute(
+            let account_no = tx.sql.row(
                 "INSERT INTO account (id, app_no, user_no, provider, external_id, name, server_url,
                    username, credential, status, dirty_gen, next_sync_at, created_at, updated_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'active', 1, ?10, ?10, ?10)",
-                params![
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'active', 1, ?10, ?10, ?10)
+                 RETURNING account_no",
+                values![
                     new.id.0.to_bytes(),
                     new.app_no,
                     new.user_no,
@@ -241,11 +230,12 @@ impl Store {
                     new.credential,
                     now.0,
                 ],
+                |row| row.get(0),
             )?;
-            let account_no = tx.conn.last_insert_rowid();
-            audit::insert(tx.conn, Some(new.app_no), &entry, now)?;
+            let account_no = account_no.ok_or(Error::failed())?;
+            audit::insert(&tx.sql, Some(new.app_no), &entry, now)?;
             tx.announce.push(Committed::Account(account_no));
-            get(tx.conn, account_no)
+            get(&tx.sql, account_no)
         })
         .await
     }
@@ -255,7 +245,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn account(&self, account_no: i64) -> Result<Option<Account>> {
-        self.read(move |conn| find(conn, "c.account_no = ?1", [account_no])).await
+        self.read(move |sql| find(sql, "c.account_no = ?1", values![account_no])).await
     }
 
     /// An account of an app by id; `None` when it was deleted.
@@ -263,8 +253,8 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn account_by_id(&self, app_no: i64, id: AccountId) -> Result<Option<Account>> {
-        self.read(move |conn| {
-            find(conn, "c.app_no = ?1 AND c.id = ?2", params![app_no, id.0.to_bytes()])
+        self.read(move |sql| {
+            find(sql, "c.app_no = ?1 AND c.id = ?2", values![app_no, id.0.to_bytes()])
         })
         .await
     }
@@ -280,13 +270,15 @@ impl Store {
         after: i64,
         limit: u32,
     ) -> Result<Vec<Account>> {
-        self.read(move |conn| {
+        self.read(move |sql| {
             list(
-                conn,
-                "c.app_no = ?1 AND c.account_no > ?2 AND (?3 IS NULL OR c.user_no = ?3)
-                   AND (?4 IS NULL OR c.provider = ?4) AND (?5 IS NULL OR c.status = ?5)
+                sql,
+                "c.app_no = ?1 AND c.account_no > ?2
+                   AND (CAST(?3 AS BIGINT) IS NULL OR c.user_no = ?3)
+                   AND (CAST(?4 AS TEXT) IS NULL OR c.provider = ?4)
+                   AND (CAST(?5 AS TEXT) IS NULL OR c.status = ?5)
                  ORDER BY c.account_no LIMIT ?6",
-                params![
+                values![
                     app_no,
                     after,
                     filter.user_no,
@@ -311,23 +303,23 @@ impl Store {
         now: Timestamp,
     ) -> Result<Account> {
         self.write(2, move |tx| {
-            let app_no = get(tx.conn, account_no)?.app_no;
-            tx.conn.execute(
+            let app_no = get(&tx.sql, account_no)?.app_no;
+            tx.sql.run(
                 "UPDATE account SET name = coalesce(?2, name), username = coalesce(?3, username),
                    updated_at = ?4 WHERE account_no = ?1",
-                params![account_no, update.name, update.username, now.0],
+                values![account_no, update.name, update.username, now.0],
             )?;
             if let Some(credential) = update.credential {
-                tx.conn.execute(
+                tx.sql.run(
                     "UPDATE account SET credential = ?2, status = 'active', status_reason = NULL,
                        failures = 0, last_error = NULL, dirty_gen = dirty_gen + 1, next_sync_at = ?3
                      WHERE account_no = ?1",
-                    params![account_no, credential, now.0],
+                    values![account_no, credential, now.0],
                 )?;
             }
-            audit::insert(tx.conn, Some(app_no), &entry, now)?;
+            audit::insert(&tx.sql, Some(app_no), &entry, now)?;
             tx.announce.push(Committed::Account(account_no));
-            get(tx.conn, account_no)
+            get(&tx.sql, account_no)
         })
         .await
     }
@@ -343,7 +335,7 @@ fn change_of(
     now: Timestamp,
 ) -> Result<u64> {
     let appended = journal::append(tx, account.app_no, vec![change], now)?;
-    audit::insert(tx.conn, Some(account.app_no), entry, now)?;
+    audit::insert(&tx.sql, Some(account.app_no), entry, now)?;
     tx.announce.push(Committed::Account(account.account_no));
     Ok(appended.changes[0].seq)
 }

@@ -1,10 +1,10 @@
 //! Apps, the tenants.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use tidings_core::clock::Timestamp;
 use tidings_core::id::{AppId, Bits96};
 use tidings_core::limits;
 
+use crate::sql::{Row, Sql, values};
 use crate::writer::Tx;
 use crate::{AuditEntry, Committed, Error, Result, Store, audit};
 
@@ -69,44 +69,52 @@ pub struct AppCounts {
 const COLUMNS: &str =
     "app_no, id, name, external_id, webhook_url, seq, floor_seq, created_at, updated_at";
 
-pub(crate) fn from_row(row: &Row<'_>) -> rusqlite::Result<App> {
+pub(crate) fn from_row(row: &Row<'_>) -> Result<App> {
     Ok(App {
-        app_no: row.get("app_no")?,
-        id: AppId(bits(row, "id")?),
-        name: row.get("name")?,
-        external_id: row.get("external_id")?,
-        webhook_url: row.get("webhook_url")?,
-        seq: row.get("seq")?,
-        floor_seq: row.get("floor_seq")?,
-        created_at: Timestamp(row.get("created_at")?),
-        updated_at: Timestamp(row.get("updated_at")?),
+        app_no: row.get(0)?,
+        id: AppId(bits(row, 1)?),
+        name: row.get(2)?,
+        external_id: row.get(3)?,
+        webhook_url: row.get(4)?,
+        seq: row.get(5)?,
+        floor_seq: row.get(6)?,
+        created_at: Timestamp(row.get(7)?),
+        updated_at: Timestamp(row.get(8)?),
     })
 }
 
-/// Reads 96 bits; the schema says that there are 12 bytes.
-pub(crate) fn bits(row: &Row<'_>, column: &str) -> rusqlite::Result<Bits96> {
-    let bytes: [u8; 12] = row.get(column)?;
-    Ok(Bits96::from_bytes(&bytes).expect("12 bytes are 96 bits"))
+/// Reads an id.
+pub(crate) fn bits(row: &Row<'_>, column: usize) -> Result<Bits96> {
+    Bits96::from_bytes(&row.get::<Vec<u8>>(column)?).ok_or(Error::corrupt("id"))
+}
+
+/// A condition on rows `t`: those of the app `?1`, or of none when it is absent. (`IS ?1` would say both,
+/// but PostgreSQL does not find such rows by an index.)
+pub(crate) fn of(app_no: Option<i64>) -> &'static str {
+    match app_no {
+        Some(_) => "t.app_no = ?1",
+        None => "t.app_no IS NULL AND CAST(?1 AS BIGINT) IS NULL",
+    }
 }
 
 /// Finds an app by its store key.
-pub(crate) fn get(conn: &Connection, app_no: i64) -> Result<Option<App>> {
-    Ok(conn
-        .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM app WHERE app_no = ?1 AND deleted_at IS NULL"
-        ))?
-        .query_row([app_no], from_row)
-        .optional()?)
+pub(crate) fn get(sql: &Sql<'_>, app_no: i64) -> Result<Option<App>> {
+    sql.row(
+        &format!("SELECT {COLUMNS} FROM app WHERE app_no = ?1 AND deleted_at IS NULL"),
+        values![app_no],
+        from_row,
+    )
 }
 
 /// Counts what is limited, inside the transaction that adds to it.
-pub(crate) fn counts(conn: &Connection, app_no: i64) -> Result<AppCounts> {
-    Ok(conn
-        .prepare_cached(
-            "SELECT (SELECT count(*) FROM hook WHERE app_no = ?1 AND deleted_at IS NULL),
-                    (SELECT count(*) FROM account WHERE app_no = ?1 AND deleted_at IS NULL)",
-        )?
-        .query_row([app_no], |row| Ok(AppCounts { hooks: row.get(0)?, accounts: row.get(1)? }))?)
+pub(crate) fn counts(sql: &Sql<'_>, app_no: i64) -> Result<AppCounts> {
+    let counts = sql.row(
+        "SELECT (SELECT count(*) FROM hook WHERE app_no = ?1 AND deleted_at IS NULL),
+                (SELECT count(*) FROM account WHERE app_no = ?1 AND deleted_at IS NULL)",
+        values![app_no],
+        |row| Ok(AppCounts { hooks: row.get(0)?, accounts: row.get(1)? }),
+    )?;
+    counts.ok_or(Error::failed())
 }
 
 impl Store {
@@ -116,23 +124,27 @@ impl Store {
     /// Conflict when the external id is taken.
     pub async fn create_app(&self, new: NewApp, entry: AuditEntry) -> Result<App> {
         self.write(2, move |tx| {
-            tx.conn
-                .execute(
-                    "INSERT INTO app (id, name, external_id, webhook_url, created_at, updated_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
-                    params![
+            let app = tx
+                .sql
+                .row(
+                    &format!(
+                        "INSERT INTO app (id, name, external_id, webhook_url, created_at, updated_at)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?5) RETURNING {COLUMNS}"
+                    ),
+                    values![
                         new.id.0.to_bytes(),
                         new.name,
                         new.external_id,
                         new.webhook_url,
                         new.created_at.0
                     ],
+                    from_row,
                 )
-                .map_err(|error| taken(error, "another app has this external id"))?;
-            let app_no = tx.conn.last_insert_rowid();
-            audit::insert(tx.conn, Some(app_no), &entry, new.created_at)?;
-            tx.announce.push(Committed::App(app_no));
-            get(tx.conn, app_no)?.ok_or_else(|| Error::not_found("app"))
+                .map_err(|error| taken(error, "another app has this external id"))?
+                .ok_or(Error::failed())?;
+            audit::insert(&tx.sql, Some(app.app_no), &entry, new.created_at)?;
+            tx.announce.push(Committed::App(app.app_no));
+            Ok(app)
         })
         .await
     }
@@ -142,13 +154,12 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn app_by_id(&self, id: AppId) -> Result<Option<App>> {
-        self.read(move |conn| {
-            Ok(conn
-                .prepare_cached(&format!(
-                    "SELECT {COLUMNS} FROM app WHERE id = ?1 AND deleted_at IS NULL"
-                ))?
-                .query_row([id.0.to_bytes()], from_row)
-                .optional()?)
+        self.read(move |sql| {
+            sql.row(
+                &format!("SELECT {COLUMNS} FROM app WHERE id = ?1 AND deleted_at IS NULL"),
+                values![id.0.to_bytes()],
+                from_row,
+            )
         })
         .await
     }
@@ -158,7 +169,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn app(&self, app_no: i64) -> Result<Option<App>> {
-        self.read(move |conn| get(conn, app_no)).await
+        self.read(move |sql| get(sql, app_no)).await
     }
 
     /// Apps after store key `after`, oldest first.
@@ -166,13 +177,15 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn apps(&self, after: i64, limit: u32) -> Result<Vec<App>> {
-        self.read(move |conn| {
-            let mut statement = conn.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM app WHERE app_no > ?1 AND deleted_at IS NULL
-                 ORDER BY app_no LIMIT ?2"
-            ))?;
-            let rows = statement.query_map(params![after, limit], from_row)?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        self.read(move |sql| {
+            sql.rows(
+                &format!(
+                    "SELECT {COLUMNS} FROM app WHERE app_no > ?1 AND deleted_at IS NULL
+                     ORDER BY app_no LIMIT ?2"
+                ),
+                values![after, limit],
+                from_row,
+            )
         })
         .await
     }
@@ -182,7 +195,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn app_counts(&self, app_no: i64) -> Result<AppCounts> {
-        self.read(move |conn| counts(conn, app_no)).await
+        self.read(move |sql| counts(sql, app_no)).await
     }
 
     /// Updates an app.
@@ -197,23 +210,28 @@ impl Store {
         entry: AuditEntry,
     ) -> Result<App> {
         self.write(2, move |tx| {
-            let app = get(tx.conn, app_no)?.ok_or_else(|| Error::not_found("app"))?;
-            tx.conn
-                .execute(
-                    "UPDATE app SET name = ?2, external_id = ?3, webhook_url = ?4, updated_at = ?5
-                     WHERE app_no = ?1",
-                    params![
+            let app = get(&tx.sql, app_no)?.ok_or_else(|| Error::not_found("app"))?;
+            let app = tx
+                .sql
+                .row(
+                    &format!(
+                        "UPDATE app SET name = ?2, external_id = ?3, webhook_url = ?4,
+                           updated_at = ?5 WHERE app_no = ?1 RETURNING {COLUMNS}"
+                    ),
+                    values![
                         app_no,
                         update.name.unwrap_or(app.name),
                         update.external_id.unwrap_or(app.external_id),
                         update.webhook_url.unwrap_or(app.webhook_url),
                         now.0
                     ],
+                    from_row,
                 )
-                .map_err(|error| taken(error, "another app has this external id"))?;
-            audit::insert(tx.conn, Some(app_no), &entry, now)?;
+                .map_err(|error| taken(error, "another app has this external id"))?
+                .ok_or(Error::failed())?;
+            audit::insert(&tx.sql, Some(app_no), &entry, now)?;
             tx.announce.push(Committed::App(app_no));
-            get(tx.conn, app_no)?.ok_or_else(|| Error::not_found("app"))
+            Ok(app)
         })
         .await
     }
@@ -225,15 +243,15 @@ impl Store {
     /// Not found.
     pub async fn delete_app(&self, app_no: i64, now: Timestamp, entry: AuditEntry) -> Result<()> {
         self.write(2, move |tx| {
-            let deleted = tx.conn.execute(
+            let deleted = tx.sql.run(
                 "UPDATE app SET deleted_at = ?2, updated_at = ?2, external_id = NULL,
                    webhook_url = NULL WHERE app_no = ?1 AND deleted_at IS NULL",
-                params![app_no, now.0],
+                values![app_no, now.0],
             )?;
             if deleted == 0 {
                 return Err(Error::not_found("app"));
             }
-            audit::insert(tx.conn, Some(app_no), &entry, now)?;
+            audit::insert(&tx.sql, Some(app_no), &entry, now)?;
             tx.announce.push(Committed::App(app_no));
             Ok(())
         })
@@ -253,63 +271,64 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn deleted_apps(&self) -> Result<Vec<i64>> {
-        self.read(|conn| {
-            let mut statement =
-                conn.prepare("SELECT app_no FROM app WHERE deleted_at IS NOT NULL")?;
-            let rows = statement.query_map([], |row| row.get(0))?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        self.read(|sql| {
+            sql.rows("SELECT app_no FROM app WHERE deleted_at IS NOT NULL", values![], |row| {
+                row.get(0)
+            })
         })
         .await
     }
 }
 
-/// What the erasure of an app does, in this order: ?1 the app, ?2 now, ?3 the most rows.
-const ERASURES: [&str; 11] = [
-    "UPDATE access_grant SET revoked_at = ?2 WHERE grant_no IN
-       (SELECT grant_no FROM access_grant WHERE app_no = ?1 AND revoked_at IS NULL LIMIT ?3)",
-    "UPDATE hook SET deleted_at = ?2, url = NULL, description = '' WHERE hook_no IN
-       (SELECT hook_no FROM hook WHERE app_no = ?1 AND deleted_at IS NULL LIMIT ?3)",
-    "UPDATE account SET deleted_at = ?2, status = 'deleted', name = '', credential = NULL,
+/// What ends with an app, in this order: ?1 the app, ?2 the most rows, ?3 now.
+const ENDINGS: [&str; 4] = [
+    "UPDATE access_grant SET revoked_at = ?3 WHERE grant_no IN
+       (SELECT grant_no FROM access_grant WHERE app_no = ?1 AND revoked_at IS NULL LIMIT ?2)",
+    "UPDATE hook SET deleted_at = ?3, url = NULL, description = '' WHERE hook_no IN
+       (SELECT hook_no FROM hook WHERE app_no = ?1 AND deleted_at IS NULL LIMIT ?2)",
+    "UPDATE account SET deleted_at = ?3, status = 'deleted', name = '', credential = NULL,
        username = NULL, server_url = NULL, home_url = NULL, last_error = NULL WHERE account_no IN
-       (SELECT account_no FROM account WHERE app_no = ?1 AND status <> 'deleted' LIMIT ?3)",
-    "UPDATE collection SET deleted_at = ?2, name = NULL, details = '{}' WHERE collection_no IN
+       (SELECT account_no FROM account WHERE app_no = ?1 AND status <> 'deleted' LIMIT ?2)",
+    "UPDATE collection SET deleted_at = ?3, name = NULL, details = '{}' WHERE collection_no IN
        (SELECT c.collection_no FROM account a JOIN collection c USING (account_no)
-        WHERE a.app_no = ?1 AND c.deleted_at IS NULL LIMIT ?3)",
+        WHERE a.app_no = ?1 AND c.deleted_at IS NULL LIMIT ?2)",
+];
+
+/// What is erased then, in this order: ?1 the app, ?2 the most rows.
+const ERASURES: [&str; 7] = [
     "UPDATE end_user SET external_id = 'erased ' || user_no WHERE user_no IN
        (SELECT user_no FROM end_user
-        WHERE app_no = ?1 AND external_id <> 'erased ' || user_no LIMIT ?3)",
+        WHERE app_no = ?1 AND external_id <> 'erased ' || user_no LIMIT ?2)",
     "DELETE FROM hook_secret WHERE secret_no IN (SELECT s.secret_no
-       FROM hook h JOIN hook_secret s USING (hook_no) WHERE h.app_no = ?1 LIMIT ?3)",
+       FROM hook h JOIN hook_secret s USING (hook_no) WHERE h.app_no = ?1 LIMIT ?2)",
     "DELETE FROM parked WHERE (hook_no, cursor_no, first_seq, group_key) IN
        (SELECT p.hook_no, p.cursor_no, p.first_seq, p.group_key
-        FROM hook h JOIN parked p USING (hook_no) WHERE h.app_no = ?1 LIMIT ?3)",
+        FROM hook h JOIN parked p USING (hook_no) WHERE h.app_no = ?1 LIMIT ?2)",
     "DELETE FROM cursor WHERE (hook_no, cursor_no) IN (SELECT c.hook_no, c.cursor_no
-       FROM hook h JOIN cursor c USING (hook_no) WHERE h.app_no = ?1 LIMIT ?3)",
+       FROM hook h JOIN cursor c USING (hook_no) WHERE h.app_no = ?1 LIMIT ?2)",
     "DELETE FROM attempt WHERE attempt_no IN (SELECT t.attempt_no
-       FROM hook h JOIN attempt t USING (hook_no) WHERE h.app_no = ?1 LIMIT ?3)",
+       FROM hook h JOIN attempt t USING (hook_no) WHERE h.app_no = ?1 LIMIT ?2)",
     "DELETE FROM item WHERE (collection_no, item_key) IN
        (SELECT i.collection_no, i.item_key FROM account a JOIN collection c USING (account_no)
-        JOIN item i USING (collection_no) WHERE a.app_no = ?1 LIMIT ?3)",
+        JOIN item i USING (collection_no) WHERE a.app_no = ?1 LIMIT ?2)",
     "DELETE FROM change_body WHERE app_no = ?1 AND seq IN
-       (SELECT seq FROM change_body WHERE app_no = ?1 ORDER BY seq LIMIT ?3)",
+       (SELECT seq FROM change_body WHERE app_no = ?1 ORDER BY seq LIMIT ?2)",
 ];
 
 /// One step of each kind until the budget of a commit is used.
 fn erase_some(tx: &mut Tx<'_>, app_no: i64, now: Timestamp) -> Result<bool> {
-    let mut budget = limits::COMMIT_ROWS_MAX;
-    for sql in ERASURES {
-        let done = tx.conn.prepare_cached(sql)?.execute(params![app_no, now.0, budget])?;
-        budget -= done;
-        if budget == 0 {
-            return Ok(true);
-        }
+    let mut budget = limits::COMMIT_ROWS_MAX as u64;
+    for text in ENDINGS {
+        budget -= tx.sql.run(text, values![app_no, budget, now.0])?;
     }
-    Ok(false)
+    for text in ERASURES {
+        budget -= tx.sql.run(text, values![app_no, budget])?;
+    }
+    Ok(budget == 0)
 }
 
 /// Says which uniqueness was violated.
-pub(crate) fn taken(error: rusqlite::Error, why: &'static str) -> Error {
-    let error = Error::from(error);
+pub(crate) fn taken(error: Error, why: &'static str) -> Error {
     if error.is_conflict() { Error::conflict(why) } else { error }
 }
 
@@ -349,20 +368,20 @@ mod tests {
             .write(1, move |tx| {
                 for n in 1..=count {
                     let (user, account) = (ids.next(NOW).to_bytes(), ids.next(NOW).to_bytes());
-                    tx.conn.execute(
+                    tx.sql.run(
                         "INSERT INTO end_user (id, app_no, external_id, created_at)
                          VALUES (?1, ?2, ?3, 0)",
-                        params![user, app_no, format!("ada {n}")],
+                        values![user, app_no, format!("ada {n}")],
                     )?;
-                    tx.conn.execute(
+                    tx.sql.run(
                         "INSERT INTO account (id, app_no, provider, name, credential, status,
                            next_sync_at, created_at, updated_at)
-                         VALUES (?1, ?2, 'caldav', 'ada', x'00', 'active', 0, 0, 0)",
-                        params![account, app_no],
+                         VALUES (?1, ?2, 'caldav', 'ada', ?3, 'active', 0, 0, 0)",
+                        values![account, app_no, b"sealed"],
                     )?;
-                    tx.conn.execute(
-                        "INSERT INTO change_body (app_no, seq, body) VALUES (?1, ?2, x'7b7d')",
-                        params![app_no, n],
+                    tx.sql.run(
+                        "INSERT INTO change_body (app_no, seq, body) VALUES (?1, ?2, ?3)",
+                        values![app_no, n, b"{}"],
                     )?;
                 }
                 Ok(())
@@ -374,12 +393,15 @@ mod tests {
     /// What is left of an app's content.
     async fn left(store: &Store, app_no: i64) -> (i64, i64, i64) {
         store
-            .read(move |conn| {
-                let count = |sql: &str| conn.query_row(sql, [app_no], |row| row.get(0));
+            .read(move |sql| {
+                let count = |from: &str| {
+                    let text = format!("SELECT count(*) FROM {from} AND app_no = ?1");
+                    sql.row(&text, values![app_no], |row| row.get(0)).map(Option::unwrap)
+                };
                 Ok((
-                    count("SELECT count(*) FROM end_user WHERE app_no = ?1 AND external_id GLOB 'ada*'")?,
-                    count("SELECT count(*) FROM account WHERE app_no = ?1 AND credential NOT NULL")?,
-                    count("SELECT count(*) FROM change_body WHERE app_no = ?1")?,
+                    count("end_user WHERE external_id LIKE 'ada%'")?,
+                    count("account WHERE credential IS NOT NULL")?,
+                    count("change_body WHERE seq > 0")?,
                 ))
             })
             .await

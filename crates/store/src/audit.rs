@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, Row, params};
 use tidings_core::change::NewChange;
 use tidings_core::clock::Timestamp;
 
-use crate::{Appended, Result, Store, journal};
+use crate::sql::{Row, Sql, values};
+use crate::{Appended, Result, Store, app, journal};
 
 /// One line that a verb writes into the audit log.
 #[derive(Clone, Debug)]
@@ -45,24 +45,24 @@ pub struct AuditRow {
 
 /// Writes one line as part of the transaction; without an app it is about the installation itself.
 pub(crate) fn insert(
-    conn: &Connection,
+    sql: &Sql<'_>,
     app_no: Option<i64>,
     entry: &AuditEntry,
     now: Timestamp,
 ) -> Result<()> {
-    conn.prepare_cached(
+    sql.run(
         "INSERT INTO audit (app_no, at, actor, action, object, outcome, detail)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?
-    .execute(params![
-        app_no,
-        now.0,
-        entry.actor,
-        entry.action,
-        entry.object,
-        if entry.denied { "denied" } else { "done" },
-        entry.detail.to_string(),
-    ])?;
+        values![
+            app_no,
+            now.0,
+            &entry.actor,
+            entry.action,
+            &entry.object,
+            if entry.denied { "denied" } else { "done" },
+            entry.detail.to_string(),
+        ],
+    )?;
     Ok(())
 }
 
@@ -77,7 +77,7 @@ impl Store {
         entry: AuditEntry,
         now: Timestamp,
     ) -> Result<()> {
-        self.write(1, move |tx| insert(tx.conn, app_no, &entry, now)).await
+        self.write(1, move |tx| insert(&tx.sql, app_no, &entry, now)).await
     }
 
     /// Appends a change and its audit line together.
@@ -93,7 +93,7 @@ impl Store {
     ) -> Result<Arc<Appended>> {
         self.write(4, move |tx| {
             let appended = journal::append(tx, app_no, vec![change], now)?;
-            insert(tx.conn, Some(app_no), &entry, now)?;
+            insert(&tx.sql, Some(app_no), &entry, now)?;
             Ok(appended)
         })
         .await
@@ -109,32 +109,29 @@ impl Store {
         before: Option<i64>,
         limit: u32,
     ) -> Result<Vec<AuditRow>> {
-        self.read(move |conn| {
-            let mut statement = conn.prepare_cached(
-                "SELECT audit_no, at, actor, action, object, outcome, detail FROM audit
-                 WHERE app_no IS ?1 AND audit_no < ?2 ORDER BY audit_no DESC LIMIT ?3",
-            )?;
-            let rows = statement
-                .query_map(params![app_no, before.unwrap_or(i64::MAX), limit], from_row)?;
-            rows.map(|row| {
-                let (row, detail) = row?;
-                Ok(AuditRow { detail: serde_json::from_str(&detail)?, ..row })
-            })
-            .collect()
+        self.read(move |sql| {
+            let of_app = app::of(app_no);
+            sql.rows(
+                &format!(
+                    "SELECT audit_no, at, actor, action, object, outcome, detail FROM audit t
+                     WHERE {of_app} AND audit_no < ?2 ORDER BY audit_no DESC LIMIT ?3"
+                ),
+                values![app_no, before.unwrap_or(i64::MAX), limit],
+                from_row,
+            )
         })
         .await
     }
 }
 
-fn from_row(row: &Row<'_>) -> rusqlite::Result<(AuditRow, String)> {
-    let line = AuditRow {
+fn from_row(row: &Row<'_>) -> Result<AuditRow> {
+    Ok(AuditRow {
         audit_no: row.get(0)?,
         at: Timestamp(row.get(1)?),
         actor: row.get(2)?,
         action: row.get(3)?,
         object: row.get(4)?,
-        denied: row.get::<_, String>(5)? == "denied",
-        detail: serde_json::Value::Null,
-    };
-    Ok((line, row.get(6)?))
+        denied: row.get::<String>(5)? == "denied",
+        detail: serde_json::from_str(&row.get::<String>(6)?)?,
+    })
 }

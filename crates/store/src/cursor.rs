@@ -1,11 +1,11 @@
 //! What the engine starts from: how far apps are matched, cursors that lag, parked deliveries.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use tidings_core::clock::Timestamp;
 use tidings_core::delivery::Members;
 use tidings_core::id::{AppId, Bits96, ReplayId};
 
 use crate::audit::{self, AuditEntry};
+use crate::sql::{Row, Sql, values};
 use crate::{Committed, Error, Result, Store};
 
 /// An app as the engine sees it.
@@ -60,19 +60,19 @@ pub struct ParkedRow {
 const APP: &str = "SELECT a.app_no, a.id, a.webhook_url, a.seq, coalesce(m.matched_seq, 0)
   FROM app a LEFT JOIN matched m ON m.app_no = a.app_no AND m.shard = 0 WHERE a.deleted_at IS NULL";
 
-fn app_from_row(row: &Row<'_>) -> rusqlite::Result<Result<DispatchApp>> {
+fn app_from_row(row: &Row<'_>) -> Result<DispatchApp> {
     let id: Vec<u8> = row.get(1)?;
-    let Some(id) = Bits96::from_bytes(&id) else { return Ok(Err(Error::corrupt("app"))) };
-    Ok(Ok(DispatchApp {
+    let id = Bits96::from_bytes(&id).ok_or(Error::corrupt("app"))?;
+    Ok(DispatchApp {
         app_no: row.get(0)?,
         id: AppId(id),
         webhook_url: row.get(2)?,
         seq: row.get(3)?,
         matched_seq: row.get(4)?,
-    }))
+    })
 }
 
-fn cursor_from_row(row: &Row<'_>) -> rusqlite::Result<CursorRow> {
+fn cursor_from_row(row: &Row<'_>) -> Result<CursorRow> {
     let id: Option<Vec<u8>> = row.get(2)?;
     Ok(CursorRow {
         hook_no: row.get(0)?,
@@ -88,7 +88,7 @@ fn cursor_from_row(row: &Row<'_>) -> rusqlite::Result<CursorRow> {
 const CURSOR: &str =
     "SELECT hook_no, cursor_no, id, settled_seq, until_seq, delivered, created_at FROM cursor";
 
-fn parked_from_row(row: &Row<'_>) -> rusqlite::Result<ParkedRow> {
+fn parked_from_row(row: &Row<'_>) -> Result<ParkedRow> {
     Ok(ParkedRow {
         cursor_no: row.get(0)?,
         members: Members {
@@ -98,7 +98,7 @@ fn parked_from_row(row: &Row<'_>) -> rusqlite::Result<ParkedRow> {
             group: row.get(4)?,
         },
         attempts: row.get(5)?,
-        due_at: row.get::<_, Option<i64>>(6)?.map(Timestamp),
+        due_at: row.get::<Option<i64>>(6)?.map(Timestamp),
         reason: row.get(7)?,
     })
 }
@@ -109,12 +109,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn dispatch_apps(&self) -> Result<Vec<DispatchApp>> {
-        self.read(|conn| {
-            let mut statement = conn.prepare_cached(APP)?;
-            let rows = statement.query_map([], app_from_row)?;
-            rows.map(|row| row?).collect()
-        })
-        .await
+        self.read(|sql| sql.rows(APP, values![], app_from_row)).await
     }
 
     /// One app, or `None` when it was deleted.
@@ -122,11 +117,8 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn dispatch_app(&self, app_no: i64) -> Result<Option<DispatchApp>> {
-        self.read(move |conn| {
-            conn.prepare_cached(&format!("{APP} AND a.app_no = ?1"))?
-                .query_row([app_no], app_from_row)
-                .optional()?
-                .transpose()
+        self.read(move |sql| {
+            sql.row(&format!("{APP} AND a.app_no = ?1"), values![app_no], app_from_row)
         })
         .await
     }
@@ -136,11 +128,9 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn cursors(&self, hook_no: i64) -> Result<Vec<CursorRow>> {
-        self.read(move |conn| {
-            let mut statement =
-                conn.prepare_cached(&format!("{CURSOR} WHERE hook_no = ?1 ORDER BY cursor_no"))?;
-            let rows = statement.query_map([hook_no], cursor_from_row)?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        self.read(move |sql| {
+            let text = format!("{CURSOR} WHERE hook_no = ?1 ORDER BY cursor_no");
+            sql.rows(&text, values![hook_no], cursor_from_row)
         })
         .await
     }
@@ -150,14 +140,14 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn next_parked(&self, hook_no: i64, limit: usize) -> Result<Vec<ParkedRow>> {
-        self.read(move |conn| {
-            let mut statement = conn.prepare_cached(
+        self.read(move |sql| {
+            sql.rows(
                 "SELECT cursor_no, first_seq, last_seq, members, group_key, attempts, due_at, reason
                  FROM parked WHERE hook_no = ?1 AND due_at IS NOT NULL
                  ORDER BY due_at, first_seq LIMIT ?2",
-            )?;
-            let rows = statement.query_map(params![hook_no, limit as i64], parked_from_row)?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
+                values![hook_no, limit],
+                parked_from_row,
+            )
         })
         .await
     }
@@ -176,19 +166,19 @@ impl Store {
         now: Timestamp,
     ) -> Result<CursorRow> {
         self.write(4, move |tx| {
-            let (app_no, seq, floor) = app_of(tx.conn, hook_no)?;
+            let (app_no, seq, floor) = app_of(&tx.sql, hook_no)?;
             if after < floor {
                 return Err(Error::gone(floor + 1));
             }
-            tx.conn.execute(
+            tx.sql.run(
                 "INSERT INTO cursor (hook_no, cursor_no, kind, id, settled_seq, until_seq, created_at)
-                 SELECT ?1, coalesce(max(cursor_no), 0) + 1, 'replay', ?2, ?3, ?4, ?5
-                 FROM cursor WHERE hook_no = ?1",
-                params![hook_no, id.0.to_bytes(), after.min(seq), until.min(seq), now.0],
+                 VALUES (?1, (SELECT coalesce(max(cursor_no), 0) + 1 FROM cursor WHERE hook_no = ?1),
+                   'replay', ?2, ?3, ?4, ?5)",
+                values![hook_no, id.0.to_bytes(), after.min(seq), until.min(seq), now.0],
             )?;
-            audit::insert(tx.conn, Some(app_no), &audit, now)?;
+            audit::insert(&tx.sql, Some(app_no), &audit, now)?;
             tx.announce.push(Committed::Hook(hook_no));
-            replay(tx.conn, hook_no, id)
+            replay(&tx.sql, hook_no, id)
         })
         .await
     }
@@ -205,14 +195,14 @@ impl Store {
         now: Timestamp,
     ) -> Result<CursorRow> {
         self.write(4, move |tx| {
-            let (app_no, _, _) = app_of(tx.conn, hook_no)?;
-            tx.conn.execute(
+            let (app_no, _, _) = app_of(&tx.sql, hook_no)?;
+            tx.sql.run(
                 "UPDATE cursor SET until_seq = settled_seq WHERE hook_no = ?1 AND id = ?2",
-                params![hook_no, id.0.to_bytes()],
+                values![hook_no, id.0.to_bytes()],
             )?;
-            audit::insert(tx.conn, Some(app_no), &audit, now)?;
+            audit::insert(&tx.sql, Some(app_no), &audit, now)?;
             tx.announce.push(Committed::Hook(hook_no));
-            replay(tx.conn, hook_no, id)
+            replay(&tx.sql, hook_no, id)
         })
         .await
     }
@@ -222,24 +212,22 @@ impl Store {
     /// # Errors
     /// Not found when the hook has no such replay.
     pub async fn replay(&self, hook_no: i64, id: ReplayId) -> Result<CursorRow> {
-        self.read(move |conn| replay(conn, hook_no, id)).await
+        self.read(move |sql| replay(sql, hook_no, id)).await
     }
 }
 
-fn replay(conn: &Connection, hook_no: i64, id: ReplayId) -> Result<CursorRow> {
-    conn.prepare_cached(&format!("{CURSOR} WHERE hook_no = ?1 AND id = ?2"))?
-        .query_row(params![hook_no, id.0.to_bytes()], cursor_from_row)
-        .optional()?
+fn replay(sql: &Sql<'_>, hook_no: i64, id: ReplayId) -> Result<CursorRow> {
+    let text = format!("{CURSOR} WHERE hook_no = ?1 AND id = ?2");
+    sql.row(&text, values![hook_no, id.0.to_bytes()], cursor_from_row)?
         .ok_or(Error::not_found("replay"))
 }
 
-fn app_of(conn: &Connection, hook_no: i64) -> Result<(i64, u64, u64)> {
-    conn.query_row(
+fn app_of(sql: &Sql<'_>, hook_no: i64) -> Result<(i64, u64, u64)> {
+    sql.row(
         "SELECT a.app_no, a.seq, a.floor_seq FROM hook h JOIN app a ON a.app_no = h.app_no
          WHERE h.hook_no = ?1",
-        [hook_no],
+        values![hook_no],
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-    )
-    .optional()?
+    )?
     .ok_or(Error::not_found("hook"))
 }

@@ -1,12 +1,13 @@
 //! Deliveries and attempts as their owners see them.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use tidings_core::clock::Timestamp;
 use tidings_core::delivery::Members;
 use tidings_core::id::{AttemptId, Bits96, HookId};
 
+use crate::app::bits;
 use crate::audit::{self, AuditEntry};
 use crate::settle::AttemptRecord;
+use crate::sql::{Row, Sql, values};
 use crate::{Committed, Error, Result, Store};
 
 /// What became of a delivery that has been attempted or parked.
@@ -72,7 +73,7 @@ pub struct AttemptDetail {
 const SELECT: &str = "
   WITH d AS (
     SELECT * FROM (SELECT DISTINCT hook_no, first_seq, last_seq, members, group_key FROM attempt
-      WHERE hook_no = ?1 [attempted])
+      WHERE hook_no = ?1 [attempted]) attempted
     UNION SELECT hook_no, first_seq, last_seq, members, group_key FROM parked
       WHERE hook_no = ?1 [parked]),
   s AS (
@@ -92,12 +93,8 @@ const SELECT: &str = "
       WHEN delivered THEN 'delivered' ELSE 'pending' END AS status FROM s)
   SELECT hook_no, first_seq, last_seq, members, group_key, status, attempts, due_at, reason FROM t";
 
-fn from_row(row: &Row<'_>) -> rusqlite::Result<Result<DeliveryRow>> {
-    let status: String = row.get(5)?;
-    let Some(status) = DeliveryStatus::parse(&status) else {
-        return Ok(Err(Error::corrupt("delivery")));
-    };
-    Ok(Ok(DeliveryRow {
+fn from_row(row: &Row<'_>) -> Result<DeliveryRow> {
+    Ok(DeliveryRow {
         hook_no: row.get(0)?,
         members: Members {
             first_seq: row.get(1)?,
@@ -105,18 +102,18 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Result<DeliveryRow>> {
             count: row.get(3)?,
             group: row.get(4)?,
         },
-        status,
+        status: DeliveryStatus::parse(&row.get::<String>(5)?).ok_or(Error::corrupt("delivery"))?,
         attempts: row.get(6)?,
-        next_attempt_at: row.get::<_, Option<i64>>(7)?.map(Timestamp),
+        next_attempt_at: row.get::<Option<i64>>(7)?.map(Timestamp),
         reason: row.get(8)?,
-    }))
+    })
 }
 
 const ATTEMPT: &str = "SELECT attempt_no, hook_no, cursor_no, first_seq, last_seq, members, group_key,
     n, outcome, started_at, dns_us, connect_us, tls_us, first_byte_us, total_us, url, address, status,
     error_class, error_detail, request_headers, response_headers, response_body FROM attempt";
 
-fn attempt_from_row(row: &Row<'_>) -> rusqlite::Result<AttemptDetail> {
+fn attempt_from_row(row: &Row<'_>) -> Result<AttemptDetail> {
     let started_at = Timestamp(row.get(9)?);
     let class: Option<String> = row.get(18)?;
     let detail: Option<String> = row.get(19)?;
@@ -132,7 +129,7 @@ fn attempt_from_row(row: &Row<'_>) -> rusqlite::Result<AttemptDetail> {
                 group: row.get(6)?,
             },
             n: row.get(7)?,
-            delivered: row.get::<_, String>(8)? == "delivered",
+            delivered: row.get::<String>(8)? == "delivered",
             started_at,
             dns_us: row.get(10)?,
             connect_us: row.get(11)?,
@@ -169,15 +166,14 @@ fn attempted(status: Option<DeliveryStatus>) -> &'static str {
                WHERE p.hook_no = ?1 AND p.first_seq = attempt.first_seq
                  AND p.group_key = attempt.group_key) ORDER BY first_seq DESC LIMIT ?4"
         }
-        Some(DeliveryStatus::Parked | DeliveryStatus::Exhausted) => "AND 0",
+        Some(DeliveryStatus::Parked | DeliveryStatus::Exhausted) => "AND 1 = 0",
         Some(DeliveryStatus::Pending) => "AND first_seq < ?2",
     }
 }
 
-fn find(conn: &Connection, hook_no: i64, first_seq: u64) -> Result<Vec<DeliveryRow>> {
-    let mut statement = conn.prepare_cached(&select("AND first_seq = ?2", "AND first_seq = ?2"))?;
-    let rows = statement.query_map(params![hook_no, first_seq], from_row)?;
-    rows.map(|row| row?).collect()
+fn find(sql: &Sql<'_>, hook_no: i64, first_seq: u64) -> Result<Vec<DeliveryRow>> {
+    let text = select("AND first_seq = ?2", "AND first_seq = ?2");
+    sql.rows(&text, values![hook_no, first_seq], from_row)
 }
 
 impl Store {
@@ -192,16 +188,14 @@ impl Store {
         before: u64,
         limit: u32,
     ) -> Result<Vec<DeliveryRow>> {
-        self.read(move |conn| {
-            let sql = format!(
-                "{} WHERE ?3 IS NULL OR status = ?3 ORDER BY first_seq DESC LIMIT ?4",
+        self.read(move |sql| {
+            let text = format!(
+                "{} WHERE CAST(?3 AS TEXT) IS NULL OR status = ?3 ORDER BY first_seq DESC LIMIT ?4",
                 select(attempted(status), "AND first_seq < ?2")
             );
-            let mut statement = conn.prepare_cached(&sql)?;
             let before = i64::try_from(before).unwrap_or(i64::MAX);
             let status = status.map(DeliveryStatus::as_str);
-            let rows = statement.query_map(params![hook_no, before, status, limit], from_row)?;
-            rows.map(|row| row?).collect()
+            sql.rows(&text, values![hook_no, before, status, limit], from_row)
         })
         .await
     }
@@ -211,7 +205,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn deliveries_at(&self, hook_no: i64, first_seq: u64) -> Result<Vec<DeliveryRow>> {
-        self.read(move |conn| find(conn, hook_no, first_seq)).await
+        self.read(move |sql| find(sql, hook_no, first_seq)).await
     }
 
     /// Deliveries that begin with one change, with the ids of their hooks, in order of hooks after `after_no`.
@@ -225,22 +219,19 @@ impl Store {
         after_no: i64,
         limit: u32,
     ) -> Result<Vec<(HookId, DeliveryRow)>> {
-        self.read(move |conn| {
-            let mut statement = conn.prepare_cached(
+        self.read(move |sql| {
+            let hooks = sql.rows(
                 "SELECT h.hook_no, h.id FROM hook h
                  WHERE h.app_no = ?1 AND h.hook_no > ?2 AND h.deleted_at IS NULL
                    AND (EXISTS (SELECT 1 FROM attempt a WHERE a.hook_no = h.hook_no AND a.first_seq = ?3)
                      OR EXISTS (SELECT 1 FROM parked p WHERE p.hook_no = h.hook_no AND p.first_seq = ?3))
                  ORDER BY h.hook_no LIMIT ?4",
+                values![app_no, after_no, seq, limit],
+                |row| Ok((row.get::<i64>(0)?, HookId(bits(row, 1)?))),
             )?;
-            let hooks = statement.query_map(params![app_no, after_no, seq, limit], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 12]>(1)?))
-            })?;
             let mut found = Vec::new();
-            for hook in hooks {
-                let (hook_no, id) = hook?;
-                let id = Bits96::from_bytes(&id).map(HookId).ok_or(Error::corrupt("hook"))?;
-                found.extend(find(conn, hook_no, seq)?.into_iter().map(|row| (id, row)));
+            for (hook_no, id) in hooks {
+                found.extend(find(sql, hook_no, seq)?.into_iter().map(|row| (id, row)));
             }
             Ok(found)
         })
@@ -252,14 +243,15 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn settled_seq(&self, app_no: i64, hook_no: i64) -> Result<u64> {
-        self.read(move |conn| {
-            Ok(conn.query_row(
+        self.read(move |sql| {
+            let settled = sql.row(
                 "SELECT coalesce(
                    (SELECT settled_seq FROM cursor WHERE hook_no = ?2 AND cursor_no = 0),
                    (SELECT matched_seq FROM matched WHERE app_no = ?1 AND shard = 0), 0)",
-                params![app_no, hook_no],
+                values![app_no, hook_no],
                 |row| row.get(0),
-            )?)
+            )?;
+            settled.ok_or(Error::failed())
         })
         .await
     }
@@ -270,14 +262,15 @@ impl Store {
     /// When the store cannot be read.
     pub async fn attempts(&self, hook_no: i64, members: &Members) -> Result<Vec<AttemptDetail>> {
         let members = members.clone();
-        self.read(move |conn| {
-            let mut statement = conn.prepare_cached(&format!(
-                "{ATTEMPT} WHERE hook_no = ?1 AND first_seq = ?2 AND last_seq = ?3 AND group_key = ?4
-                 ORDER BY attempt_no"
-            ))?;
-            let key = params![hook_no, members.first_seq, members.last_seq, members.group];
-            let rows = statement.query_map(key, attempt_from_row)?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        self.read(move |sql| {
+            sql.rows(
+                &format!(
+                    "{ATTEMPT} WHERE hook_no = ?1 AND first_seq = ?2 AND last_seq = ?3
+                       AND group_key = ?4 ORDER BY attempt_no"
+                ),
+                values![hook_no, members.first_seq, members.last_seq, members.group],
+                attempt_from_row,
+            )
         })
         .await
     }
@@ -295,22 +288,23 @@ impl Store {
         now: Timestamp,
     ) -> Result<()> {
         self.write(2, move |tx| {
-            let cursor_no: i64 = tx
-                .conn
-                .query_row(
-                    "SELECT cursor_no FROM parked WHERE hook_no = ?1 AND first_seq = ?2 AND group_key = ?3",
-                    params![hook_no, members.first_seq, members.group],
-                    |row| row.get(0),
-                )
-                .optional()?
-                .unwrap_or(0);
-            tx.conn.execute(
-                "INSERT OR REPLACE INTO parked (hook_no, cursor_no, first_seq, last_seq, members,
-                   group_key, attempts, due_at, reason, parked_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, 'resend was asked for', ?7)",
-                params![
+            let cursor_no: Option<i64> = tx.sql.row(
+                "SELECT cursor_no FROM parked WHERE hook_no = ?1 AND first_seq = ?2 AND group_key = ?3
+                 ORDER BY cursor_no LIMIT 1",
+                values![hook_no, members.first_seq, &members.group],
+                |row| row.get(0),
+            )?;
+            tx.sql.run(
+                "INSERT INTO parked (hook_no, cursor_no, first_seq, last_seq, members, group_key,
+                   attempts, due_at, reason, parked_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, 'resend was asked for', ?7)
+                 ON CONFLICT (hook_no, cursor_no, first_seq, group_key) DO UPDATE SET
+                   last_seq = excluded.last_seq, members = excluded.members, attempts = 0,
+                   due_at = excluded.due_at, reason = excluded.reason,
+                   parked_at = excluded.parked_at, waits = 0",
+                values![
                     hook_no,
-                    cursor_no,
+                    cursor_no.unwrap_or(0),
                     members.first_seq,
                     members.last_seq,
                     members.count,
@@ -318,7 +312,7 @@ impl Store {
                     now.0
                 ],
             )?;
-            audit::insert(tx.conn, Some(app_no), &audit, now)?;
+            audit::insert(&tx.sql, Some(app_no), &audit, now)?;
             tx.announce.push(Committed::Hook(hook_no));
             Ok(())
         })

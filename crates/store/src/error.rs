@@ -158,8 +158,65 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(answer) = error.as_db_error() else {
+            let kind = if is_connection_lost(&error) { Kind::Unavailable } else { Kind::Failed };
+            return Self { kind, source: Some(Box::new(error)) };
+        };
+        let code = answer.code().code();
+        // Its detail and hint are left out: they may quote the row, with what is in it.
+        let source = Some(format!("{} ({code})", answer.message()).into());
+        Self { kind: kind_of_sqlstate(code), source }
+    }
+}
+
+/// What a class or code of PostgreSQL's "Appendix A. Error Codes" means to us.
+fn kind_of_sqlstate(code: &str) -> Kind {
+    match (code.get(..2).unwrap_or_default(), code) {
+        ("23", _) => Kind::Conflict("already exists or still in use"),
+        // Serialization failure, deadlock; lock timeout; statement timeout.
+        ("40", _) | (_, "55P03" | "57014") => Kind::Busy,
+        (_, "53100") => Kind::Full,
+        // Connection lost, too many connections, shutting down, cut off while idle; a read-only standby.
+        ("08" | "53" | "57", _) | (_, "25P03" | "25006") => Kind::Unavailable,
+        _ => Kind::Failed,
+    }
+}
+
+/// Whether the server was not reached, or no longer; else the statement and we do not fit each other.
+fn is_connection_lost(error: &tokio_postgres::Error) -> bool {
+    let cause = std::error::Error::source(error);
+    error.is_closed() || matches!(cause, Some(cause) if cause.is::<std::io::Error>())
+}
+
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
         Self { kind: Kind::Corrupt("JSON"), source: Some(Box::new(error)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_of_postgresql_says_what_helps() {
+        for (code, expected) in [
+            ("23505", Kind::Conflict("already exists or still in use")),
+            ("40001", Kind::Busy),
+            ("40P01", Kind::Busy),
+            ("55P03", Kind::Busy),
+            ("57014", Kind::Busy),
+            ("53100", Kind::Full),
+            ("53300", Kind::Unavailable),
+            ("57P01", Kind::Unavailable),
+            ("08006", Kind::Unavailable),
+            ("25006", Kind::Unavailable),
+            ("42601", Kind::Failed),
+            ("", Kind::Failed),
+        ] {
+            assert_eq!(kind_of_sqlstate(code), expected, "{code}");
+        }
     }
 }

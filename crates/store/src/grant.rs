@@ -1,10 +1,10 @@
 //! Grants, which are the tokens of an installation, app or end user; and the end users themselves.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use tidings_core::clock::Timestamp;
 use tidings_core::id::{GrantId, UserId};
 
 use crate::app::{self, bits};
+use crate::sql::{Row, Sql, Value, values};
 use crate::{App, AuditEntry, Error, Result, Store, audit};
 
 /// A token's last use is written down at most this often, ms.
@@ -106,52 +106,42 @@ pub struct EndUser {
     pub created_at: Timestamp,
 }
 
-const GRANT: &str = "SELECT g.grant_no, g.id, g.app_no, g.user_no, u.id AS user_id, g.kind, g.name,
-    g.scopes, g.hint, g.created_at, g.expires_at, g.last_used_at, g.revoked_at
-  FROM access_grant g LEFT JOIN end_user u ON u.user_no = g.user_no";
+const GRANT: &str = "SELECT t.grant_no, t.id, t.app_no, t.user_no, u.id, t.kind, t.name, t.scopes,
+    t.hint, t.created_at, t.expires_at, t.last_used_at, t.revoked_at
+  FROM access_grant t LEFT JOIN end_user u ON u.user_no = t.user_no";
 
-fn grant_from_row(row: &Row<'_>) -> rusqlite::Result<Result<Grant>> {
-    let (kind, scopes): (String, String) = (row.get("kind")?, row.get("scopes")?);
-    let (Some(kind), Ok(scopes)) = (GrantKind::parse(&kind), serde_json::from_str(&scopes)) else {
-        return Ok(Err(Error::corrupt("grant")));
-    };
-    let user_no: Option<i64> = row.get("user_no")?;
-    let user_id = user_no.map(|_| bits(row, "user_id").map(UserId)).transpose()?;
-    Ok(Ok(Grant {
-        grant_no: row.get("grant_no")?,
-        id: GrantId(bits(row, "id")?),
-        app_no: row.get("app_no")?,
+const USER: &str = "SELECT user_no, id, external_id, created_at FROM end_user";
+
+fn grant_from_row(row: &Row<'_>) -> Result<Grant> {
+    let user_no: Option<i64> = row.get(3)?;
+    Ok(Grant {
+        grant_no: row.get(0)?,
+        id: GrantId(bits(row, 1)?),
+        app_no: row.get(2)?,
         user_no,
-        user_id,
-        kind,
-        name: row.get("name")?,
-        scopes,
-        hint: row.get("hint")?,
-        created_at: Timestamp(row.get("created_at")?),
-        expires_at: row.get::<_, Option<i64>>("expires_at")?.map(Timestamp),
-        last_used_at: row.get::<_, Option<i64>>("last_used_at")?.map(Timestamp),
-        revoked_at: row.get::<_, Option<i64>>("revoked_at")?.map(Timestamp),
-    }))
-}
-
-fn user_from_row(row: &Row<'_>) -> rusqlite::Result<EndUser> {
-    Ok(EndUser {
-        user_no: row.get("user_no")?,
-        id: UserId(bits(row, "id")?),
-        external_id: row.get("external_id")?,
-        created_at: Timestamp(row.get("created_at")?),
+        user_id: user_no.map(|_| bits(row, 4).map(UserId)).transpose()?,
+        kind: GrantKind::parse(&row.get::<String>(5)?).ok_or(Error::corrupt("grant"))?,
+        name: row.get(6)?,
+        scopes: serde_json::from_str(&row.get::<String>(7)?)?,
+        hint: row.get(8)?,
+        created_at: Timestamp(row.get(9)?),
+        expires_at: row.get::<Option<i64>>(10)?.map(Timestamp),
+        last_used_at: row.get::<Option<i64>>(11)?.map(Timestamp),
+        revoked_at: row.get::<Option<i64>>(12)?.map(Timestamp),
     })
 }
 
-fn find(
-    conn: &Connection,
-    condition: &str,
-    values: impl rusqlite::Params,
-) -> Result<Option<Grant>> {
-    conn.prepare_cached(&format!("{GRANT} WHERE {condition}"))?
-        .query_row(values, grant_from_row)
-        .optional()?
-        .transpose()
+fn user_from_row(row: &Row<'_>) -> Result<EndUser> {
+    Ok(EndUser {
+        user_no: row.get(0)?,
+        id: UserId(bits(row, 1)?),
+        external_id: row.get(2)?,
+        created_at: Timestamp(row.get(3)?),
+    })
+}
+
+fn find(sql: &Sql<'_>, condition: &str, values: &[Value<'_>]) -> Result<Option<Grant>> {
+    sql.row(&format!("{GRANT} WHERE {condition}"), values, grant_from_row)
 }
 
 impl Store {
@@ -166,11 +156,12 @@ impl Store {
         now: Timestamp,
     ) -> Result<Grant> {
         self.write(2, move |tx| {
-            tx.conn.execute(
+            let grant_no = tx.sql.row(
                 "INSERT INTO access_grant (id, app_no, user_no, parent_no, kind, name, scopes,
                    token_hash, hint, created_at, expires_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-                params![
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+                 RETURNING grant_no",
+                values![
                     new.id.0.to_bytes(),
                     new.app_no,
                     new.user_no,
@@ -183,10 +174,10 @@ impl Store {
                     now.0,
                     new.expires_at.map(|at| at.0),
                 ],
+                |row| row.get::<i64>(0),
             )?;
-            let grant_no = tx.conn.last_insert_rowid();
-            audit::insert(tx.conn, new.app_no, &entry, now)?;
-            find(tx.conn, "g.grant_no = ?1", [grant_no])?.ok_or(Error::not_found("key"))
+            audit::insert(&tx.sql, new.app_no, &entry, now)?;
+            find(&tx.sql, "t.grant_no = ?1", values![grant_no])?.ok_or(Error::not_found("key"))
         })
         .await
     }
@@ -201,16 +192,16 @@ impl Store {
         token_hash: [u8; 32],
         now: Timestamp,
     ) -> Result<Option<(Grant, Option<App>)>> {
-        self.read(move |conn| {
+        self.read(move |sql| {
             let found = find(
-                conn,
-                "g.token_hash = ?1 AND g.revoked_at IS NULL
-                   AND (g.expires_at IS NULL OR g.expires_at > ?2)",
-                params![token_hash, now.0],
+                sql,
+                "t.token_hash = ?1 AND t.revoked_at IS NULL
+                   AND (t.expires_at IS NULL OR t.expires_at > ?2)",
+                values![token_hash, now.0],
             )?;
             let Some(grant) = found else { return Ok(None) };
             let Some(app_no) = grant.app_no else { return Ok(Some((grant, None))) };
-            Ok(app::get(conn, app_no)?.map(|app| (grant, Some(app))))
+            Ok(app::get(sql, app_no)?.map(|app| (grant, Some(app))))
         })
         .await
     }
@@ -220,7 +211,8 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn is_token_known(&self, token_hash: [u8; 32]) -> Result<bool> {
-        self.read(move |conn| Ok(find(conn, "g.token_hash = ?1", [token_hash])?.is_some())).await
+        self.read(move |sql| Ok(find(sql, "t.token_hash = ?1", values![token_hash])?.is_some()))
+            .await
     }
 
     /// A grant of an app by its id, whether it still works or not. Without an app: one of the
@@ -229,8 +221,9 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn grant_by_id(&self, app_no: Option<i64>, id: GrantId) -> Result<Option<Grant>> {
-        self.read(move |conn| {
-            find(conn, "g.app_no IS ?1 AND g.id = ?2", params![app_no, id.0.to_bytes()])
+        self.read(move |sql| {
+            let of_app = app::of(app_no);
+            find(sql, &format!("{of_app} AND t.id = ?2"), values![app_no, id.0.to_bytes()])
         })
         .await
     }
@@ -240,12 +233,13 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn grants(&self, app_no: Option<i64>, after: i64, limit: u32) -> Result<Vec<Grant>> {
-        self.read(move |conn| {
-            let mut statement = conn.prepare_cached(&format!(
-                "{GRANT} WHERE g.app_no IS ?1 AND g.grant_no > ?2 ORDER BY g.grant_no LIMIT ?3"
-            ))?;
-            let rows = statement.query_map(params![app_no, after, limit], grant_from_row)?;
-            rows.map(|row| row?).collect()
+        self.read(move |sql| {
+            let of_app = app::of(app_no);
+            sql.rows(
+                &format!("{GRANT} WHERE {of_app} AND t.grant_no > ?2 ORDER BY t.grant_no LIMIT ?3"),
+                values![app_no, after, limit],
+                grant_from_row,
+            )
         })
         .await
     }
@@ -262,11 +256,11 @@ impl Store {
     ) -> Result<()> {
         let (grant_no, app_no) = (grant.grant_no, grant.app_no);
         self.write(2, move |tx| {
-            tx.conn.execute(
+            tx.sql.run(
                 "UPDATE access_grant SET revoked_at = ?2 WHERE grant_no = ?1 AND revoked_at IS NULL",
-                params![grant_no, now.0],
+                values![grant_no, now.0],
             )?;
-            audit::insert(tx.conn, app_no, &entry, now)
+            audit::insert(&tx.sql, app_no, &entry, now)
         })
         .await
     }
@@ -282,12 +276,11 @@ impl Store {
     /// When the commit fails.
     pub async fn touch_grant(&self, grant_no: i64, now: Timestamp) -> Result<()> {
         self.write(1, move |tx| {
-            tx.conn
-                .prepare_cached(
-                    "UPDATE access_grant SET last_used_at = ?2
-                     WHERE grant_no = ?1 AND coalesce(last_used_at, 0) <= ?3",
-                )?
-                .execute(params![grant_no, now.0, now.0 - LAST_USED_EVERY_MS])?;
+            tx.sql.run(
+                "UPDATE access_grant SET last_used_at = ?2
+                 WHERE grant_no = ?1 AND coalesce(last_used_at, 0) <= ?3",
+                values![grant_no, now.0, now.0 - LAST_USED_EVERY_MS],
+            )?;
             Ok(())
         })
         .await
@@ -306,20 +299,20 @@ impl Store {
         now: Timestamp,
     ) -> Result<(EndUser, bool)> {
         self.write(2, move |tx| {
-            let created = tx.conn.execute(
+            let created = tx.sql.run(
                 "INSERT INTO end_user (id, app_no, external_id, created_at) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT (app_no, external_id) DO NOTHING",
-                params![id.0.to_bytes(), app_no, external_id, now.0],
+                values![id.0.to_bytes(), app_no, &external_id, now.0],
             )? == 1;
             if created {
-                audit::insert(tx.conn, Some(app_no), &entry, now)?;
+                audit::insert(&tx.sql, Some(app_no), &entry, now)?;
             }
-            let user = tx.conn.query_row(
-                "SELECT * FROM end_user WHERE app_no = ?1 AND external_id = ?2",
-                params![app_no, external_id],
+            let user = tx.sql.row(
+                &format!("{USER} WHERE app_no = ?1 AND external_id = ?2"),
+                values![app_no, external_id],
                 user_from_row,
             )?;
-            Ok((user, created))
+            Ok((user.ok_or(Error::failed())?, created))
         })
         .await
     }
@@ -329,11 +322,12 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn user_by_id(&self, app_no: i64, id: UserId) -> Result<Option<EndUser>> {
-        self.read(move |conn| {
-            Ok(conn
-                .prepare_cached("SELECT * FROM end_user WHERE app_no = ?1 AND id = ?2")?
-                .query_row(params![app_no, id.0.to_bytes()], user_from_row)
-                .optional()?)
+        self.read(move |sql| {
+            sql.row(
+                &format!("{USER} WHERE app_no = ?1 AND id = ?2"),
+                values![app_no, id.0.to_bytes()],
+                user_from_row,
+            )
         })
         .await
     }
@@ -343,11 +337,8 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn user(&self, user_no: i64) -> Result<Option<EndUser>> {
-        self.read(move |conn| {
-            Ok(conn
-                .prepare_cached("SELECT * FROM end_user WHERE user_no = ?1")?
-                .query_row([user_no], user_from_row)
-                .optional()?)
+        self.read(move |sql| {
+            sql.row(&format!("{USER} WHERE user_no = ?1"), values![user_no], user_from_row)
         })
         .await
     }
@@ -357,12 +348,12 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn users(&self, app_no: i64, after: i64, limit: u32) -> Result<Vec<EndUser>> {
-        self.read(move |conn| {
-            let mut statement = conn.prepare_cached(
-                "SELECT * FROM end_user WHERE app_no = ?1 AND user_no > ?2 ORDER BY user_no LIMIT ?3",
-            )?;
-            let rows = statement.query_map(params![app_no, after, limit], user_from_row)?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        self.read(move |sql| {
+            sql.rows(
+                &format!("{USER} WHERE app_no = ?1 AND user_no > ?2 ORDER BY user_no LIMIT ?3"),
+                values![app_no, after, limit],
+                user_from_row,
+            )
         })
         .await
     }

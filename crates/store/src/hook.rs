@@ -2,11 +2,14 @@
 
 mod write;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::ops::ControlFlow;
+
 use tidings_core::clock::Timestamp;
 use tidings_core::hook::{HookStatus, Selection, Service};
 use tidings_core::id::{AppId, Bits96, HookId};
 
+use crate::app::bits;
+use crate::sql::{Row, Sql, Value, values};
 use crate::{Error, Result, Store};
 
 pub(crate) use write::set_status;
@@ -134,104 +137,85 @@ pub struct HookUpdate {
     pub skip_backlog: Option<String>,
 }
 
+/// Hooks that `[which]` narrows down, a row for each of their versions.
 const SELECT: &str = "SELECT h.hook_no, h.id, h.app_no, a.id, h.owner_grant_no, h.user_no,
     h.external_id, h.description, h.url, h.service, h.status, h.status_reason, h.expires_at, h.runs,
-    h.failures, h.consecutive_failures, h.failing_since, h.created_at, h.updated_at
-  FROM hook h JOIN app a ON a.app_no = h.app_no";
+    h.failures, h.consecutive_failures, h.failing_since, h.created_at, h.updated_at,
+    v.from_seq, v.selection
+  FROM (SELECT * FROM hook WHERE deleted_at IS NULL AND [which]) h
+  JOIN app a ON a.app_no = h.app_no LEFT JOIN hook_version v ON v.hook_no = h.hook_no
+  ORDER BY h.hook_no, v.from_seq";
 
-fn from_row(row: &Row<'_>) -> rusqlite::Result<Result<Hook>> {
-    let (id, app_id): (Vec<u8>, Vec<u8>) = (row.get(1)?, row.get(3)?);
-    let (service, status): (String, String) = (row.get(9)?, row.get(10)?);
-    let (Some(id), Some(app_id), Some(status), Ok(service)) = (
-        Bits96::from_bytes(&id),
-        Bits96::from_bytes(&app_id),
-        HookStatus::parse(&status),
-        serde_json::from_str(&service),
-    ) else {
-        return Ok(Err(Error::corrupt("hook")));
-    };
-    Ok(Ok(Hook {
+fn from_row(row: &Row<'_>) -> Result<Hook> {
+    Ok(Hook {
         hook_no: row.get(0)?,
-        id: HookId(id),
+        id: HookId(bits(row, 1)?),
         app_no: row.get(2)?,
-        app_id: AppId(app_id),
+        app_id: AppId(bits(row, 3)?),
         owner_grant_no: row.get(4)?,
         user_no: row.get(5)?,
         external_id: row.get(6)?,
         description: row.get(7)?,
         url: row.get(8)?,
-        service,
-        status,
+        service: serde_json::from_str(&row.get::<String>(9)?)?,
+        status: HookStatus::parse(&row.get::<String>(10)?).ok_or(Error::corrupt("hook"))?,
         status_reason: row.get(11)?,
-        expires_at: row.get::<_, Option<i64>>(12)?.map(Timestamp),
-        versions: Vec::new(),
+        expires_at: row.get::<Option<i64>>(12)?.map(Timestamp),
         runs: row.get(13)?,
         failures: row.get(14)?,
         consecutive_failures: row.get(15)?,
-        failing_since: row.get::<_, Option<i64>>(16)?.map(Timestamp),
+        failing_since: row.get::<Option<i64>>(16)?.map(Timestamp),
         created_at: Timestamp(row.get(17)?),
         updated_at: Timestamp(row.get(18)?),
-    }))
+        versions: Vec::new(),
+    })
 }
 
-fn with_versions(conn: &Connection, mut hook: Hook) -> Result<Hook> {
-    let mut statement = conn.prepare_cached(
-        "SELECT from_seq, selection FROM hook_version WHERE hook_no = ?1 ORDER BY from_seq",
-    )?;
-    let rows = statement
-        .query_map([hook.hook_no], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?)))?;
-    for row in rows {
-        let (from, selection) = row?;
-        hook.versions.push((from, serde_json::from_str(&selection)?));
-    }
-    if hook.versions.is_empty() { Err(Error::corrupt("hook version")) } else { Ok(hook) }
+fn version_from_row(row: &Row<'_>) -> Result<(u64, Selection)> {
+    let from_seq: Option<u64> = row.get(19)?;
+    let from_seq = from_seq.ok_or(Error::corrupt("hook version"))?;
+    Ok((from_seq, serde_json::from_str(&row.get::<String>(20)?)?))
 }
 
-fn find(conn: &Connection, condition: &str, values: impl rusqlite::Params) -> Result<Option<Hook>> {
-    let found = conn
-        .prepare_cached(&format!("{SELECT} WHERE h.deleted_at IS NULL AND {condition}"))?
-        .query_row(values, from_row)
-        .optional()?
-        .transpose()?;
-    found.map(|hook| with_versions(conn, hook)).transpose()
+fn list(sql: &Sql<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Hook>> {
+    let mut hooks: Vec<Hook> = Vec::new();
+    sql.each(&SELECT.replace("[which]", which), values, |row| {
+        let hook_no: i64 = row.get(0)?;
+        let version = version_from_row(row)?;
+        match hooks.last_mut() {
+            Some(hook) if hook.hook_no == hook_no => hook.versions.push(version),
+            _ => hooks.push(Hook { versions: vec![version], ..from_row(row)? }),
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(hooks)
 }
 
-fn list(conn: &Connection, condition: &str, values: impl rusqlite::Params) -> Result<Vec<Hook>> {
-    let mut statement =
-        conn.prepare_cached(&format!("{SELECT} WHERE h.deleted_at IS NULL AND {condition}"))?;
-    let rows = statement.query_map(values, from_row)?;
-    rows.map(|row| with_versions(conn, row??)).collect()
+fn find(sql: &Sql<'_>, which: &str, values: &[Value<'_>]) -> Result<Option<Hook>> {
+    Ok(list(sql, which, values)?.pop())
 }
+
 impl Store {
     /// The secrets that sign at `now`, newest first.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn hook_secrets(&self, hook_no: i64, now: Timestamp) -> Result<Vec<HookSecret>> {
-        self.read(move |conn| {
-            let mut statement = conn.prepare_cached(
+        self.read(move |sql| {
+            sql.rows(
                 "SELECT id, sealed, created_at, expires_at FROM hook_secret
                  WHERE hook_no = ?1 AND (expires_at IS NULL OR expires_at > ?2)
                  ORDER BY secret_no DESC",
-            )?;
-            let rows = statement.query_map(params![hook_no, now.0], |row| {
-                Ok((
-                    row.get::<_, Vec<u8>>(0)?,
-                    row.get(1)?,
-                    row.get(2)?,
-                    row.get::<_, Option<i64>>(3)?,
-                ))
-            })?;
-            rows.map(|row| {
-                let (id, sealed, created_at, expires_at) = row?;
-                Ok(HookSecret {
-                    id: Bits96::from_bytes(&id).ok_or(Error::corrupt("secret"))?,
-                    sealed,
-                    created_at: Timestamp(created_at),
-                    expires_at: expires_at.map(Timestamp),
-                })
-            })
-            .collect()
+                values![hook_no, now.0],
+                |row| {
+                    Ok(HookSecret {
+                        id: bits(row, 0)?,
+                        sealed: row.get(1)?,
+                        created_at: Timestamp(row.get(2)?),
+                        expires_at: row.get::<Option<i64>>(3)?.map(Timestamp),
+                    })
+                },
+            )
         })
         .await
     }
@@ -241,8 +225,8 @@ impl Store {
     /// # Errors
     /// Not found when the app has no such hook.
     pub async fn hook_by_id(&self, app_no: i64, id: HookId) -> Result<Hook> {
-        self.read(move |conn| {
-            find(conn, "h.app_no = ?1 AND h.id = ?2", params![app_no, id.0.to_bytes()])?
+        self.read(move |sql| {
+            find(sql, "app_no = ?1 AND id = ?2", values![app_no, id.0.to_bytes()])?
                 .ok_or(Error::not_found("hook"))
         })
         .await
@@ -253,7 +237,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn hook_by_no(&self, hook_no: i64) -> Result<Option<Hook>> {
-        self.read(move |conn| find(conn, "h.hook_no = ?1", [hook_no])).await
+        self.read(move |sql| find(sql, "hook_no = ?1", values![hook_no])).await
     }
 
     /// Hooks of an app in order of creation, after `after_no`.
@@ -261,11 +245,11 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn hooks(&self, app_no: i64, after_no: i64, limit: u32) -> Result<Vec<Hook>> {
-        self.read(move |conn| {
+        self.read(move |sql| {
             list(
-                conn,
-                "h.app_no = ?1 AND h.hook_no > ?2 ORDER BY h.hook_no LIMIT ?3",
-                params![app_no, after_no, limit],
+                sql,
+                "app_no = ?1 AND hook_no > ?2 ORDER BY hook_no LIMIT ?3",
+                values![app_no, after_no, limit],
             )
         })
         .await
@@ -276,11 +260,11 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn hooks_of_user(&self, app_no: i64, user_no: i64) -> Result<Vec<Hook>> {
-        self.read(move |conn| {
+        self.read(move |sql| {
             list(
-                conn,
-                "h.app_no = ?1 AND h.user_no = ?2 AND h.external_id IS NOT NULL ORDER BY h.hook_no",
-                params![app_no, user_no],
+                sql,
+                "app_no = ?1 AND user_no = ?2 AND external_id IS NOT NULL",
+                values![app_no, user_no],
             )
         })
         .await
@@ -291,6 +275,6 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn all_hooks(&self) -> Result<Vec<Hook>> {
-        self.read(|conn| list(conn, "1 = 1 ORDER BY h.hook_no", [])).await
+        self.read(|sql| list(sql, "1 = 1", values![])).await
     }
 }

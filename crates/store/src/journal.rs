@@ -1,16 +1,20 @@
 //! The journal: append, read, publish once.
 
+mod append;
+
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use tidings_core::change::{Change, NewChange, Origin, Subject};
 use tidings_core::clock::Timestamp;
 use tidings_core::id::{Bits96, ChangeId};
 use tidings_core::limits;
 
-use crate::writer::Tx;
-use crate::{Committed, Error, Result, Store};
+use crate::sql::{Row, Sql, values};
+use crate::{Error, Result, Store};
+
+pub(crate) use append::{Append, append, append_all, append_one};
 
 /// Changes that one commit appended to one app's journal, in order of `seq`.
 #[derive(Debug)]
@@ -39,80 +43,17 @@ pub struct Published {
     pub replayed: bool,
 }
 
-/// Appends to the journal of an app, inside the job's transaction. The only writer of the journal.
-///
-/// # Errors
-/// Not found when the app does not exist; conflict when an id is already in its journal.
-pub(crate) fn append(
-    tx: &mut Tx<'_>,
-    app_no: i64,
-    changes: Vec<NewChange>,
-    now: Timestamp,
-) -> Result<Arc<Appended>> {
-    let count = changes.len() as u64;
-    let last: u64 = tx
-        .conn
-        .prepare_cached(
-            "UPDATE app SET seq = seq + ?2 WHERE app_no = ?1 AND deleted_at IS NULL RETURNING seq",
-        )?
-        .query_row(params![app_no, count], |row| row.get(0))
-        .optional()?
-        .ok_or(Error::not_found("app"))?;
-    let first = last - count + 1;
-    let changes: Vec<Change> =
-        (first..).zip(changes).map(|(seq, new)| Change { seq, recorded_at: now, new }).collect();
-    for change in &changes {
-        insert(tx.conn, app_no, change)?;
-    }
-    let appended = Arc::new(Appended { app_no, changes });
-    if count > 0 {
-        tx.announce.push(Committed::Appended(Arc::clone(&appended)));
-    }
-    Ok(appended)
-}
-
-fn insert(conn: &Connection, app_no: i64, change: &Change) -> Result<()> {
-    let Change { seq, recorded_at, new } = change;
-    let subject = &new.subject;
-    conn.prepare_cached(
-        "INSERT INTO change (app_no, seq, id, type, user_no, account_no, collection_no, provider, item,
-           hook_no, order_key, occurred_at, recorded_at, origin, actor, traceparent)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-    )?
-    .execute(params![
-        app_no,
-        seq,
-        new.id.0.to_bytes(),
-        new.kind,
-        subject.user_no,
-        subject.account_no,
-        subject.collection_no,
-        subject.provider,
-        subject.item,
-        subject.hook_no,
-        new.order_key,
-        new.occurred_at.0,
-        recorded_at.0,
-        new.origin.as_str(),
-        new.actor,
-        new.traceparent,
-    ])?;
-    conn.prepare_cached("INSERT INTO change_body (app_no, seq, body) VALUES (?1, ?2, ?3)")?
-        .execute(params![app_no, seq, new.body.as_ref()])?;
-    Ok(())
-}
-
 const SELECT: &str = "SELECT c.seq, c.id, c.type, c.user_no, c.account_no, c.collection_no,
     c.provider, c.item, c.hook_no, c.order_key, c.occurred_at, c.recorded_at, c.origin, c.actor,
     c.traceparent, b.body
   FROM change c LEFT JOIN change_body b ON b.app_no = c.app_no AND b.seq = c.seq";
 
-fn from_row(row: &Row<'_>) -> rusqlite::Result<Result<Change>> {
+fn from_row(row: &Row<'_>) -> Result<Change> {
     let (id, origin): (Vec<u8>, String) = (row.get(1)?, row.get(12)?);
     let (Some(id), Some(origin)) = (Bits96::from_bytes(&id), Origin::parse(&origin)) else {
-        return Ok(Err(Error::corrupt("change")));
+        return Err(Error::corrupt("change"));
     };
-    Ok(Ok(Change {
+    Ok(Change {
         seq: row.get(0)?,
         recorded_at: Timestamp(row.get(11)?),
         new: NewChange {
@@ -131,33 +72,28 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Result<Change>> {
             origin,
             actor: row.get(13)?,
             traceparent: row.get(14)?,
-            body: row.get::<_, Option<Vec<u8>>>(15)?.map(Bytes::from).unwrap_or_default(),
+            body: row.get::<Option<Vec<u8>>>(15)?.map(Bytes::from).unwrap_or_default(),
         },
-    }))
+    })
 }
 
-fn range(
-    conn: &Connection,
-    app_no: i64,
-    after: u64,
-    until: u64,
-    limit: usize,
-) -> Result<Vec<Change>> {
-    let mut statement = conn.prepare_cached(&format!(
-        "{SELECT} WHERE c.app_no = ?1 AND c.seq > ?2 AND c.seq <= ?3 ORDER BY c.seq LIMIT ?4"
-    ))?;
-    let until = i64::try_from(until).unwrap_or(i64::MAX);
-    let rows = statement.query_map(params![app_no, after, until, limit as i64], from_row)?;
-    let mut changes: Vec<Change> = Vec::new();
-    let mut bytes = 0;
-    for row in rows {
-        let change = row??;
-        bytes += change.new.body.len();
-        if bytes > limits::JOURNAL_PAGE_BYTES_MAX && !changes.is_empty() {
-            break;
-        }
-        changes.push(change);
-    }
+fn range(sql: &Sql<'_>, app_no: i64, after: u64, until: u64, limit: usize) -> Result<Vec<Change>> {
+    let (mut changes, mut bytes) = (Vec::<Change>::new(), 0);
+    sql.each(
+        &format!(
+            "{SELECT} WHERE c.app_no = ?1 AND c.seq > ?2 AND c.seq <= ?3 ORDER BY c.seq LIMIT ?4"
+        ),
+        values![app_no, after, until, limit],
+        |row| {
+            let change = from_row(row)?;
+            bytes += change.new.body.len();
+            if bytes > limits::JOURNAL_PAGE_BYTES_MAX && !changes.is_empty() {
+                return Ok(ControlFlow::Break(()));
+            }
+            changes.push(change);
+            Ok(ControlFlow::Continue(()))
+        },
+    )?;
     Ok(changes)
 }
 
@@ -173,19 +109,17 @@ impl Store {
         idempotency: Option<Idempotency>,
         now: Timestamp,
     ) -> Result<Published> {
-        let rows = changes.len() * 2 + 2;
-        self.write(rows, move |tx| {
-            let Some(once) = idempotency else {
-                return Ok(Published {
-                    appended: append(tx, app_no, changes, now)?,
-                    replayed: false,
-                });
-            };
-            if let Some(appended) = earlier(tx.conn, app_no, &once, now)? {
+        let append = Append::new(app_no, changes, now);
+        let Some(once) = idempotency else {
+            let appended = self.write_append(append).await?;
+            return Ok(Published { appended, replayed: false });
+        };
+        self.write(append.rows() + 2, move |tx| {
+            if let Some(appended) = earlier(&tx.sql, app_no, &once, now)? {
                 return Ok(Published { appended, replayed: true });
             }
-            let appended = append(tx, app_no, changes, now)?;
-            remember(tx.conn, &appended, &once, now)?;
+            let appended = append_one(tx, append)?;
+            remember(&tx.sql, &appended, &once, now)?;
             Ok(Published { appended, replayed: false })
         })
         .await
@@ -211,15 +145,13 @@ impl Store {
         until: u64,
         limit: usize,
     ) -> Result<Vec<Change>> {
-        self.read(move |conn| {
-            let floor: Option<u64> = conn
-                .prepare_cached("SELECT floor_seq FROM app WHERE app_no = ?1")?
-                .query_row([app_no], |row| row.get(0))
-                .optional()?;
+        self.read(move |sql| {
+            let text = "SELECT floor_seq FROM app WHERE app_no = ?1";
+            let floor: Option<u64> = sql.row(text, values![app_no], |row| row.get(0))?;
             match floor {
                 None => Err(Error::not_found("app")),
                 Some(floor) if after < floor => Err(Error::gone(floor + 1)),
-                Some(_) => range(conn, app_no, after, until, limit),
+                Some(_) => range(sql, app_no, after, until, limit),
             }
         })
         .await
@@ -230,11 +162,10 @@ impl Store {
     /// # Errors
     /// Not found when the app's journal does not hold it.
     pub async fn change_by_id(&self, app_no: i64, id: ChangeId) -> Result<Change> {
-        self.read(move |conn| {
-            conn.prepare_cached(&format!("{SELECT} WHERE c.app_no = ?1 AND c.id = ?2"))?
-                .query_row(params![app_no, id.0.to_bytes()], from_row)
-                .optional()?
-                .ok_or(Error::not_found("change"))?
+        self.read(move |sql| {
+            let text = format!("{SELECT} WHERE c.app_no = ?1 AND c.id = ?2");
+            sql.row(&text, values![app_no, id.0.to_bytes()], from_row)?
+                .ok_or(Error::not_found("change"))
         })
         .await
     }
@@ -244,8 +175,8 @@ impl Store {
     /// # Errors
     /// Not found when the app's journal does not hold it.
     pub async fn change_by_seq(&self, app_no: i64, seq: u64) -> Result<Change> {
-        self.read(move |conn| {
-            range(conn, app_no, seq.saturating_sub(1), seq, 1)?
+        self.read(move |sql| {
+            range(sql, app_no, seq.saturating_sub(1), seq, 1)?
                 .pop()
                 .ok_or(Error::not_found("change"))
         })
@@ -258,17 +189,17 @@ impl Store {
     /// # Errors
     /// Not found when the app does not exist.
     pub async fn last_seq_before(&self, app_no: i64, at: Timestamp) -> Result<u64> {
-        self.read(move |conn| {
-            let (mut before, mut last): (u64, u64) = conn
-                .prepare_cached("SELECT floor_seq, seq FROM app WHERE app_no = ?1")?
-                .query_row([app_no], |row| Ok((row.get(0)?, row.get(1)?)))
-                .optional()?
+        self.read(move |sql| {
+            let text = "SELECT floor_seq, seq FROM app WHERE app_no = ?1";
+            let (mut before, mut last): (u64, u64) = sql
+                .row(text, values![app_no], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .ok_or(Error::not_found("app"))?;
-            let mut recorded = conn
-                .prepare_cached("SELECT recorded_at FROM change WHERE app_no = ?1 AND seq = ?2")?;
+            let recorded = "SELECT recorded_at FROM change WHERE app_no = ?1 AND seq = ?2";
             while before < last {
                 let middle = before + (last - before).div_ceil(2);
-                let time: i64 = recorded.query_row(params![app_no, middle], |row| row.get(0))?;
+                let time: i64 = sql
+                    .row(recorded, values![app_no, middle], |row| row.get(0))?
+                    .ok_or(Error::corrupt("journal"))?;
                 if time < at.0 { before = middle } else { last = middle - 1 }
             }
             Ok(before)
@@ -283,11 +214,12 @@ impl Store {
     pub async fn forget_idempotency(&self, now: Timestamp) -> Result<usize> {
         self.write(limits::COMMIT_ROWS_MAX, move |tx| {
             let old = now.plus_ms(-limits::IDEMPOTENCY_TTL_MS).0;
-            Ok(tx.conn.execute(
+            let forgotten = tx.sql.run(
                 "DELETE FROM idempotency WHERE (app_no, key_hash) IN
                    (SELECT app_no, key_hash FROM idempotency WHERE created_at < ?1 LIMIT ?2)",
-                params![old, limits::COMMIT_ROWS_MAX as i64],
-            )?)
+                values![old, limits::COMMIT_ROWS_MAX],
+            )?;
+            Ok(forgotten as usize)
         })
         .await
     }
@@ -295,35 +227,31 @@ impl Store {
 
 /// What an earlier request with the same key appended, when there was one within the time we remember.
 fn earlier(
-    conn: &Connection,
+    sql: &Sql<'_>,
     app_no: i64,
     once: &Idempotency,
     now: Timestamp,
 ) -> Result<Option<Arc<Appended>>> {
-    let found: Option<(Vec<u8>, u64, u64)> = conn
-        .prepare_cached(
-            "SELECT request_hash, first_seq, last_seq FROM idempotency
-             WHERE app_no = ?1 AND key_hash = ?2 AND created_at >= ?3",
-        )?
-        .query_row(
-            params![app_no, once.key_hash, now.plus_ms(-limits::IDEMPOTENCY_TTL_MS).0],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        )
-        .optional()?;
+    let found: Option<(Vec<u8>, u64, u64)> = sql.row(
+        "SELECT request_hash, first_seq, last_seq FROM idempotency
+         WHERE app_no = ?1 AND key_hash = ?2 AND created_at >= ?3",
+        values![app_no, once.key_hash, now.plus_ms(-limits::IDEMPOTENCY_TTL_MS).0],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )?;
     let Some((request_hash, first, last)) = found else { return Ok(None) };
     if request_hash != once.request_hash {
         return Err(Error::key_reused());
     }
-    let changes = receipt(conn, app_no, first, last)?;
+    let changes = receipt(sql, app_no, first, last)?;
     Ok(Some(Arc::new(Appended { app_no, changes })))
 }
 
 /// The changes that an earlier request appended, page by page: it may have been a large one.
-fn receipt(conn: &Connection, app_no: i64, first: u64, last: u64) -> Result<Vec<Change>> {
+fn receipt(sql: &Sql<'_>, app_no: i64, first: u64, last: u64) -> Result<Vec<Change>> {
     let mut changes = Vec::new();
     let mut after = first - 1;
     while after < last {
-        let page = range(conn, app_no, after, last, limits::JOURNAL_PAGE)?;
+        let page = range(sql, app_no, after, last, limits::JOURNAL_PAGE)?;
         let Some(newest) = page.last() else { break };
         after = newest.seq;
         changes.extend(page);
@@ -331,31 +259,28 @@ fn receipt(conn: &Connection, app_no: i64, first: u64, last: u64) -> Result<Vec<
     Ok(changes)
 }
 
-fn remember(
-    conn: &Connection,
-    appended: &Appended,
-    once: &Idempotency,
-    now: Timestamp,
-) -> Result<()> {
+fn remember(sql: &Sql<'_>, appended: &Appended, once: &Idempotency, now: Timestamp) -> Result<()> {
     let [first, .., last] = &appended.changes[..] else {
         let only = appended.changes.first().map_or(0, |change| change.seq);
-        return insert_key(conn, appended.app_no, once, only, only, now);
+        return insert_key(sql, appended.app_no, once, only, only, now);
     };
-    insert_key(conn, appended.app_no, once, first.seq, last.seq, now)
+    insert_key(sql, appended.app_no, once, first.seq, last.seq, now)
 }
 
 fn insert_key(
-    conn: &Connection,
+    sql: &Sql<'_>,
     app_no: i64,
     once: &Idempotency,
     first: u64,
     last: u64,
     now: Timestamp,
 ) -> Result<()> {
-    conn.prepare_cached(
-        "INSERT OR REPLACE INTO idempotency (app_no, key_hash, request_hash, first_seq, last_seq, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?
-    .execute(params![app_no, once.key_hash, once.request_hash, first, last, now.0])?;
+    sql.run(
+        "INSERT INTO idempotency (app_no, key_hash, request_hash, first_seq, last_seq, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (app_no, key_hash) DO UPDATE SET request_hash = excluded.request_hash,
+           first_seq = excluded.first_seq, last_seq = excluded.last_seq, created_at = excluded.created_at",
+        values![app_no, once.key_hash, once.request_hash, first, last, now.0],
+    )?;
     Ok(())
 }

@@ -8,15 +8,18 @@ mod account;
 mod app;
 mod audit;
 mod cursor;
+mod database;
 mod delivery;
 mod error;
 mod grant;
 mod hook;
 mod journal;
+mod listen;
 mod migrate;
 mod mirror;
 mod read;
 mod settle;
+mod sql;
 mod writer;
 
 use std::path::Path;
@@ -39,8 +42,11 @@ pub use journal::{Appended, Idempotency, Published};
 pub use mirror::{Collection, CollectionWrite, Item, ItemWrite, MirrorCommit};
 pub use settle::{AttemptRecord, CursorWrite, HookCount, ParkedWrite, Settle};
 
+use database::Database;
 use read::Readers;
-use writer::Writer;
+use writer::postgres::Server;
+use writer::sqlite::Embedded;
+use writer::{Backend, Writer};
 
 /// Result of a store call.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -59,6 +65,8 @@ pub enum Committed {
     Hook(i64),
     /// An account was connected, changed, woken or deleted.
     Account(i64),
+    /// Another server of the same database committed something, or may have: look.
+    Elsewhere,
 }
 
 /// The store. Clones share it.
@@ -79,8 +87,28 @@ impl Store {
         std::fs::create_dir_all(directory).map_err(Error::directory)?;
         let path = directory.join("tidings.sqlite");
         let (committed, _) = broadcast::channel(ANNOUNCEMENTS_KEPT);
-        let writer = Writer::start(directory, &path, committed.clone())?;
-        Ok(Self { writer, readers: Readers::new(path), committed })
+        let embedded = Embedded::open(directory, &path)?;
+        let writer = Writer::start(Backend::Sqlite(embedded), committed.clone())?;
+        Ok(Self { writer, readers: Readers::sqlite(path), committed })
+    }
+
+    /// Connects to the PostgreSQL database of a URL (`postgres://user:password@host:port/name`) and
+    /// migrates it. Blocks until it is ready.
+    ///
+    /// # Errors
+    /// When the URL is none, the server cannot be reached or refuses, another process uses the database, or
+    /// its schema is newer than this binary or was altered. No error shows the password.
+    pub fn connect(database_url: &str) -> Result<Self> {
+        let database = Database::parse(database_url)?;
+        let (committed, _) = broadcast::channel(ANNOUNCEMENTS_KEPT);
+        // A connection drives itself, which an async thread does not allow.
+        let opening = std::thread::scope(|scope| {
+            scope.spawn(|| Server::open(database.clone())).join().map_err(|_| Error::failed())
+        });
+        let server = opening??;
+        listen::start(database.clone(), &committed)?;
+        let writer = Writer::start(Backend::Postgres(Box::new(server)), committed.clone())?;
+        Ok(Self { writer, readers: Readers::postgres(database), committed })
     }
 
     /// Listens to what is committed from now on.

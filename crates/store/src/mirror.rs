@@ -5,14 +5,15 @@
 //! cursor in the last: each leaves mirror and journal agreeing, so a crash between them costs only a
 //! repeated read at the provider.
 
-use rusqlite::{Connection, Row, params};
 use tidings_core::change::NewChange;
 use tidings_core::clock::Timestamp;
-use tidings_core::id::{Bits96, CollectionId};
+use tidings_core::id::CollectionId;
 use tidings_core::limits;
 
+use crate::app::bits;
+use crate::sql::{Row, Sql, values};
 use crate::writer::Tx;
-use crate::{Error, Result, Store, journal};
+use crate::{Result, Store, journal};
 
 /// A stored collection.
 #[derive(Clone, Debug)]
@@ -157,12 +158,10 @@ impl MirrorCommit {
 const COLLECTION: &str = "SELECT collection_no, id, account_no, external_id, name, details, ctag,
     sync_token, baseline_done, error, synced_at FROM collection WHERE deleted_at IS NULL";
 
-fn collection_from_row(row: &Row<'_>) -> rusqlite::Result<Result<Collection>> {
-    let id: Vec<u8> = row.get(1)?;
-    let Some(id) = Bits96::from_bytes(&id) else { return Ok(Err(Error::corrupt("collection"))) };
-    Ok(Ok(Collection {
+fn collection_from_row(row: &Row<'_>) -> Result<Collection> {
+    Ok(Collection {
         collection_no: row.get(0)?,
-        id: CollectionId(id),
+        id: CollectionId(bits(row, 1)?),
         account_no: row.get(2)?,
         external_id: row.get(3)?,
         name: row.get(4)?,
@@ -171,11 +170,11 @@ fn collection_from_row(row: &Row<'_>) -> rusqlite::Result<Result<Collection>> {
         sync_token: row.get(7)?,
         baseline_done: row.get(8)?,
         error: row.get(9)?,
-        synced_at: row.get::<_, Option<i64>>(10)?.map(Timestamp),
-    }))
+        synced_at: row.get::<Option<i64>>(10)?.map(Timestamp),
+    })
 }
 
-fn item_from_row(row: &Row<'_>) -> rusqlite::Result<Item> {
+fn item_from_row(row: &Row<'_>) -> Result<Item> {
     Ok(Item {
         key: row.get(0)?,
         resource: row.get(1)?,
@@ -193,12 +192,12 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn collections(&self, account_no: i64) -> Result<Vec<Collection>> {
-        self.read(move |conn| {
-            let mut statement = conn.prepare_cached(&format!(
-                "{COLLECTION} AND account_no = ?1 ORDER BY collection_no"
-            ))?;
-            let rows = statement.query_map([account_no], collection_from_row)?;
-            rows.map(|row| row?).collect()
+        self.read(move |sql| {
+            sql.rows(
+                &format!("{COLLECTION} AND account_no = ?1 ORDER BY collection_no"),
+                values![account_no],
+                collection_from_row,
+            )
         })
         .await
     }
@@ -208,12 +207,12 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn resource_etags(&self, collection_no: i64) -> Result<Vec<(String, String)>> {
-        self.read(move |conn| {
-            let mut statement = conn.prepare_cached(
+        self.read(move |sql| {
+            sql.rows(
                 "SELECT DISTINCT resource, etag FROM item WHERE collection_no = ?1 ORDER BY resource",
-            )?;
-            let rows = statement.query_map([collection_no], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
+                values![collection_no],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
         })
         .await
     }
@@ -223,17 +222,15 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn items_of(&self, collection_no: i64, resources: Vec<String>) -> Result<Vec<Item>> {
-        self.read(move |conn| {
-            let mut statement = conn.prepare_cached(
-                "SELECT item_key, resource, etag, version, series, recurrence_id, body FROM item
-                 WHERE collection_no = ?1 AND resource = ?2 ORDER BY item_key",
-            )?;
+        self.read(move |sql| {
             let mut items = Vec::new();
             for resource in resources {
-                let rows = statement.query_map(params![collection_no, resource], item_from_row)?;
-                for row in rows {
-                    items.push(row?);
-                }
+                items.extend(sql.rows(
+                    "SELECT item_key, resource, etag, version, series, recurrence_id, body FROM item
+                     WHERE collection_no = ?1 AND resource = ?2 ORDER BY item_key",
+                    values![collection_no, resource],
+                    item_from_row,
+                )?);
             }
             Ok(items)
         })
@@ -247,15 +244,15 @@ impl Store {
     /// When the store cannot write; nothing of it is written then.
     pub async fn commit_mirror(&self, commit: MirrorCommit, now: Timestamp) -> Result<bool> {
         self.write(commit.rows(), move |tx| {
-            let alive: bool = tx.conn.query_row(
-                "SELECT EXISTS (SELECT 1 FROM account WHERE account_no = ?1 AND status != 'deleted')",
-                [commit.account_no],
-                |row| row.get(0),
+            let alive = tx.sql.row(
+                "SELECT 1 FROM account WHERE account_no = ?1 AND status <> 'deleted'",
+                values![commit.account_no],
+                |_| Ok(()),
             )?;
-            if alive {
+            if alive.is_some() {
                 apply(tx, commit, now)?;
             }
-            Ok(alive)
+            Ok(alive.is_some())
         })
         .await
     }
@@ -266,27 +263,27 @@ impl Store {
     /// # Errors
     /// When the commit fails.
     pub async fn erase_collections_step(&self, account_no: i64) -> Result<bool> {
-        let left: bool = self
-            .read(move |conn| {
-                Ok(conn
-                    .prepare_cached(
-                        "SELECT EXISTS (SELECT 1 FROM collection c JOIN item i USING (collection_no)
-                         WHERE c.account_no = ?1 AND c.deleted_at IS NOT NULL)",
-                    )?
-                    .query_row([account_no], |row| row.get(0))?)
+        let left = self
+            .read(move |sql| {
+                sql.row(
+                    "SELECT 1 FROM collection c JOIN item i USING (collection_no)
+                     WHERE c.account_no = ?1 AND c.deleted_at IS NOT NULL LIMIT 1",
+                    values![account_no],
+                    |_| Ok(()),
+                )
             })
             .await?;
-        if !left {
+        if left.is_none() {
             return Ok(false);
         }
         self.write(limits::COMMIT_ROWS_MAX, move |tx| {
-            let erased = tx.conn.execute(
+            let erased = tx.sql.run(
                 "DELETE FROM item WHERE (collection_no, item_key) IN
                    (SELECT i.collection_no, i.item_key FROM collection c JOIN item i USING (collection_no)
                     WHERE c.account_no = ?1 AND c.deleted_at IS NOT NULL LIMIT ?2)",
-                params![account_no, limits::COMMIT_ROWS_MAX as i64],
+                values![account_no, limits::COMMIT_ROWS_MAX],
             )?;
-            Ok(erased == limits::COMMIT_ROWS_MAX)
+            Ok(erased == limits::COMMIT_ROWS_MAX as u64)
         })
         .await
     }
@@ -296,28 +293,28 @@ fn apply(tx: &mut Tx<'_>, commit: MirrorCommit, now: Timestamp) -> Result<()> {
     let mut changes = Vec::new();
     for write in commit.collections {
         if let Some(change) =
-            write_collection(tx.conn, commit.app_no, commit.account_no, write, now)?
+            write_collection(&tx.sql, commit.app_no, commit.account_no, write, now)?
         {
             changes.push(change);
         }
     }
     for (collection_no, write) in &commit.items {
-        write_item(tx.conn, *collection_no, write)?;
+        write_item(&tx.sql, *collection_no, write)?;
     }
     changes.extend(commit.changes);
     if changes.is_empty() {
         return Ok(());
     }
-    tx.conn.execute(
+    tx.sql.run(
         "UPDATE account SET last_change_at = ?2 WHERE account_no = ?1",
-        params![commit.account_no, now.0],
+        values![commit.account_no, now.0],
     )?;
     journal::append(tx, commit.app_no, changes, now)?;
     Ok(())
 }
 
 fn write_collection(
-    conn: &Connection,
+    sql: &Sql<'_>,
     app_no: i64,
     account_no: i64,
     write: CollectionWrite,
@@ -325,69 +322,73 @@ fn write_collection(
 ) -> Result<Option<NewChange>> {
     match write {
         CollectionWrite::Create { id, external_id, name, details, announce } => {
-            conn.execute(
+            let collection_no = sql.row(
                 "INSERT INTO collection (id, app_no, account_no, external_id, name, details, created_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                params![id.0.to_bytes(), app_no, account_no, external_id, name, details, now.0],
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING collection_no",
+                values![id.0.to_bytes(), app_no, account_no, external_id, name, details, now.0],
+                |row| row.get(0),
             )?;
-            let collection_no = conn.last_insert_rowid();
             return Ok(announce.map(|mut change| {
-                change.subject.collection_no = Some(collection_no);
+                change.subject.collection_no = collection_no;
                 *change
             }));
         }
         CollectionWrite::Describe { collection_no, name, details } => {
-            conn.execute(
+            sql.run(
                 "UPDATE collection SET name = ?2, details = ?3 WHERE collection_no = ?1",
-                params![collection_no, name, details],
+                values![collection_no, name, details],
             )?;
         }
         CollectionWrite::Synced { collection_no, ctag, sync_token } => {
-            conn.execute(
+            sql.run(
                 "UPDATE collection SET ctag = ?2, sync_token = ?3, baseline_done = 1, error = NULL,
                    synced_at = ?4 WHERE collection_no = ?1",
-                params![collection_no, ctag, sync_token, now.0],
+                values![collection_no, ctag, sync_token, now.0],
             )?;
         }
         CollectionWrite::Failed { collection_no, error } => {
-            conn.execute(
+            sql.run(
                 "UPDATE collection SET error = ?2 WHERE collection_no = ?1",
-                params![collection_no, error],
+                values![collection_no, error],
             )?;
         }
         CollectionWrite::Delete { collection_no } => {
-            conn.execute(
+            sql.run(
                 "UPDATE collection SET deleted_at = ?2 WHERE collection_no = ?1",
-                params![collection_no, now.0],
+                values![collection_no, now.0],
             )?;
         }
     }
     Ok(None)
 }
 
-fn write_item(conn: &Connection, collection_no: i64, write: &ItemWrite) -> Result<()> {
+fn write_item(sql: &Sql<'_>, collection_no: i64, write: &ItemWrite) -> Result<()> {
     match write {
-        ItemWrite::Put(item) => conn
-            .prepare_cached(
-                "INSERT OR REPLACE INTO item (collection_no, item_key, resource, etag, version, series,
-                   recurrence_id, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            )?
-            .execute(params![
+        ItemWrite::Put(item) => sql.run(
+            "INSERT INTO item (collection_no, item_key, resource, etag, version, series,
+               recurrence_id, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT (collection_no, item_key) DO UPDATE SET resource = excluded.resource,
+               etag = excluded.etag, version = excluded.version, series = excluded.series,
+               recurrence_id = excluded.recurrence_id, body = excluded.body",
+            values![
                 collection_no,
-                item.key,
-                item.resource,
-                item.etag,
-                item.version,
-                item.series,
-                item.recurrence_id,
-                item.body
-            ])?,
-        ItemWrite::Touch { resource, etag } => conn
-            .prepare_cached("UPDATE item SET etag = ?3 WHERE collection_no = ?1 AND resource = ?2")?
-            .execute(params![collection_no, resource, etag])?,
-        ItemWrite::Remove { key } => conn
-            .prepare_cached("DELETE FROM item WHERE collection_no = ?1 AND item_key = ?2")?
-            .execute(params![collection_no, key])?,
+                &item.key,
+                &item.resource,
+                &item.etag,
+                &item.version,
+                &item.series,
+                &item.recurrence_id,
+                &item.body
+            ],
+        )?,
+        ItemWrite::Touch { resource, etag } => sql.run(
+            "UPDATE item SET etag = ?3 WHERE collection_no = ?1 AND resource = ?2",
+            values![collection_no, resource, etag],
+        )?,
+        ItemWrite::Remove { key } => sql.run(
+            "DELETE FROM item WHERE collection_no = ?1 AND item_key = ?2",
+            values![collection_no, key],
+        )?,
     };
     Ok(())
 }

@@ -1,14 +1,15 @@
 //! What every backend of the store must do, whatever it is made of.
 //!
 //! A case is an `async fn case(world: &World)` that knows only the public interface of the store. It
-//! runs once a backend. A further backend (PostgreSQL) joins with its constructor in
-//! [`support::Backend`] and its name after `sqlite` below; no case changes.
+//! runs once a backend, each named by its constructor in [`support::Backend`].
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
 #[path = "conformance/accounts.rs"]
 mod accounts;
 #[path = "conformance/cursors.rs"]
 mod cursors;
+#[path = "conformance/deliveries.rs"]
+mod deliveries;
 #[path = "conformance/hooks.rs"]
 mod hooks;
 #[path = "conformance/journal.rs"]
@@ -19,6 +20,8 @@ mod opening;
 mod publish;
 #[path = "conformance/support.rs"]
 mod support;
+#[path = "conformance/syncing.rs"]
+mod syncing;
 #[path = "conformance/tenants.rs"]
 mod tenants;
 
@@ -39,12 +42,13 @@ macro_rules! conformance {
     };
 }
 
-conformance! { [sqlite] {
+conformance! { [sqlite postgres] {
     journal:
         seq_is_gapless_and_visible_in_order
         a_failed_job_rolls_back_alone
         a_commit_is_announced_in_order_after_it_is_durable
-        many_publishers_share_commits;
+        many_publishers_share_commits
+        a_time_finds_its_place_in_the_journal;
     publish:
         publish_is_idempotent_under_parallel_repetition
         a_key_belongs_to_one_request_of_one_app
@@ -56,17 +60,28 @@ conformance! { [sqlite] {
         exhausted_is_visible_and_resend_makes_it_due
         skip_backlog_notes_what_was_jumped
         replay_begins_and_is_cancelled;
+    deliveries:
+        deliveries_are_listed_by_status;
     hooks:
         hook_versions_apply_from_their_seq
-        secrets_overlap_and_expire;
+        secrets_overlap_and_expire
+        hooks_are_found_by_app_and_user;
     accounts:
         mirror_rows_and_changes_commit_together
         deleting_an_account_erases_content_and_keeps_seq
         an_interrupted_erasure_is_found_again;
+    syncing:
+        a_wake_up_during_a_pass_stays_due
+        an_account_changes_its_state_once
+        the_mirror_is_read_in_order_of_bytes
+        a_deleted_calendar_is_erased_and_may_come_back
+        ids_and_store_keys_lead_to_each_other;
     tenants:
         one_app_never_sees_anothers_rows
         deleting_an_app_erases_content
-        audit_rows_are_written_with_their_verb;
+        audit_rows_are_written_with_their_verb
+        an_external_id_belongs_to_one_app
+        owner_keys_are_apart_from_those_of_apps;
     opening:
         reopening_keeps_everything
         a_second_process_is_refused;

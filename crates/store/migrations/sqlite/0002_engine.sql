@@ -55,4 +55,3 @@ CREATE INDEX signing_key_app ON signing_key (app_no, key_no);
 -- Retention: what an app keeps, and what its journal weighs.
 ALTER TABLE app ADD COLUMN retention TEXT;        -- JSON; absent: the installation's
 ALTER TABLE app ADD COLUMN journal_bytes INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX attempt_age ON attempt (started_at);

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
 use tidings_core::id::{AccountId, Bits96, CollectionId, UserId};
 
 use crate::app::bits;
+use crate::sql::{Sql, values};
 use crate::{Result, Store};
 
 /// The ids behind store keys.
@@ -31,15 +31,14 @@ pub struct CalendarPlace {
 const ACCOUNT_ID: &str = "SELECT id FROM account WHERE account_no = ?1";
 
 fn ids<I>(
-    conn: &Connection,
-    sql: &str,
+    sql: &Sql<'_>,
+    text: &str,
     keys: Vec<i64>,
     id: fn(Bits96) -> I,
 ) -> Result<HashMap<i64, I>> {
-    let mut statement = conn.prepare_cached(sql)?;
     let mut found = HashMap::new();
     for key in keys {
-        if let Some(bits) = statement.query_row([key], |row| bits(row, "id")).optional()? {
+        if let Some(bits) = sql.row(text, values![key], |row| bits(row, 0))? {
             found.insert(key, id(bits));
         }
     }
@@ -57,12 +56,12 @@ impl Store {
         accounts: Vec<i64>,
         collections: Vec<i64>,
     ) -> Result<ScopeIds> {
-        self.read(move |conn| {
+        self.read(move |sql| {
             Ok(ScopeIds {
-                users: ids(conn, "SELECT id FROM end_user WHERE user_no = ?1", users, UserId)?,
-                accounts: ids(conn, ACCOUNT_ID, accounts, AccountId)?,
+                users: ids(sql, "SELECT id FROM end_user WHERE user_no = ?1", users, UserId)?,
+                accounts: ids(sql, ACCOUNT_ID, accounts, AccountId)?,
                 collections: ids(
-                    conn,
+                    sql,
                     "SELECT id FROM collection WHERE collection_no = ?1",
                     collections,
                     CollectionId,
@@ -77,14 +76,13 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn collection_place(&self, app_no: i64, id: CollectionId) -> Result<Option<i64>> {
-        self.read(move |conn| {
-            Ok(conn
-                .prepare_cached(
-                    "SELECT collection_no FROM collection
-                     WHERE app_no = ?1 AND id = ?2 AND deleted_at IS NULL",
-                )?
-                .query_row(params![app_no, id.0.to_bytes()], |row| row.get(0))
-                .optional()?)
+        self.read(move |sql| {
+            sql.row(
+                "SELECT collection_no FROM collection
+                 WHERE app_no = ?1 AND id = ?2 AND deleted_at IS NULL",
+                values![app_no, id.0.to_bytes()],
+                |row| row.get(0),
+            )
         })
         .await
     }
@@ -100,19 +98,16 @@ impl Store {
         provider: String,
         external_id: String,
     ) -> Result<Option<CalendarPlace>> {
-        self.read(move |conn| {
-            Ok(conn
-                .prepare_cached(
-                    "SELECT a.account_no, c.collection_no
-                     FROM account a JOIN collection c USING (account_no)
-                     WHERE a.app_no = ?1 AND a.user_no = ?2 AND a.provider = ?3
-                       AND a.deleted_at IS NULL AND c.external_id = ?4 AND c.deleted_at IS NULL
-                     ORDER BY c.collection_no LIMIT 1",
-                )?
-                .query_row(params![app_no, user_no, provider, external_id], |row| {
-                    Ok(CalendarPlace { account_no: row.get(0)?, collection_no: row.get(1)? })
-                })
-                .optional()?)
+        self.read(move |sql| {
+            sql.row(
+                "SELECT a.account_no, c.collection_no
+                 FROM account a JOIN collection c USING (account_no)
+                 WHERE a.app_no = ?1 AND a.user_no = ?2 AND a.provider = ?3
+                   AND a.deleted_at IS NULL AND c.external_id = ?4 AND c.deleted_at IS NULL
+                 ORDER BY c.collection_no LIMIT 1",
+                values![app_no, user_no, provider, external_id],
+                |row| Ok(CalendarPlace { account_no: row.get(0)?, collection_no: row.get(1)? }),
+            )
         })
         .await
     }
@@ -122,6 +117,6 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn account_ids(&self, account_nos: Vec<i64>) -> Result<HashMap<i64, AccountId>> {
-        self.read(move |conn| ids(conn, ACCOUNT_ID, account_nos, AccountId)).await
+        self.read(move |sql| ids(sql, ACCOUNT_ID, account_nos, AccountId)).await
     }
 }

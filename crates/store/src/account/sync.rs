@@ -1,10 +1,10 @@
 //! What the sync loop reads and writes about accounts.
 
-use rusqlite::params;
 use tidings_core::change::NewChange;
 use tidings_core::clock::Timestamp;
 
 use super::{Account, AccountStatus, change_of, get, list};
+use crate::sql::values;
 use crate::{AuditEntry, Committed, Result, Store, audit};
 
 /// What a pass of the sync leaves behind, besides the mirror.
@@ -38,14 +38,15 @@ impl Store {
         now: Timestamp,
     ) -> Result<()> {
         self.write(2, move |tx| {
-            let app_no = get(tx.conn, account_no)?.app_no;
-            tx.conn.execute(
-                "UPDATE account SET dirty_gen = dirty_gen + 1, next_sync_at = min(next_sync_at, ?2)
+            let app_no = get(&tx.sql, account_no)?.app_no;
+            tx.sql.run(
+                "UPDATE account SET dirty_gen = dirty_gen + 1,
+                   next_sync_at = CASE WHEN next_sync_at < ?2 THEN next_sync_at ELSE ?2 END
                  WHERE account_no = ?1",
-                params![account_no, now.0],
+                values![account_no, now.0],
             )?;
             if let Some(entry) = entry {
-                audit::insert(tx.conn, Some(app_no), &entry, now)?;
+                audit::insert(&tx.sql, Some(app_no), &entry, now)?;
             }
             tx.announce.push(Committed::Account(account_no));
             Ok(())
@@ -67,14 +68,14 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool> {
         self.write(5, move |tx| {
-            let account = get(tx.conn, account_no)?;
+            let account = get(&tx.sql, account_no)?;
             if account.status != AccountStatus::Active {
                 return Ok(false);
             }
-            tx.conn.execute(
+            tx.sql.run(
                 "UPDATE account SET status = 'inactive', status_reason = ?2, last_error = ?2,
                    failures = failures + 1, updated_at = ?3 WHERE account_no = ?1",
-                params![account_no, reason, now.0],
+                values![account_no, reason, now.0],
             )?;
             change_of(tx, &account, change, &entry, now)?;
             Ok(true)
@@ -95,13 +96,13 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool> {
         self.write(5, move |tx| {
-            let account = get(tx.conn, account_no)?;
+            let account = get(&tx.sql, account_no)?;
             if account.baseline_done || account.status != AccountStatus::Active {
                 return Ok(false);
             }
-            tx.conn.execute(
+            tx.sql.run(
                 "UPDATE account SET baseline_done = 1, updated_at = ?2 WHERE account_no = ?1",
-                params![account_no, now.0],
+                values![account_no, now.0],
             )?;
             change_of(tx, &account, change, &entry, now)?;
             Ok(true)
@@ -114,11 +115,11 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn due_accounts(&self, now: Timestamp, limit: u32) -> Result<Vec<Account>> {
-        self.read(move |conn| {
+        self.read(move |sql| {
             list(
-                conn,
+                sql,
                 "c.status = 'active' AND c.next_sync_at <= ?1 ORDER BY c.next_sync_at LIMIT ?2",
-                params![now.0, limit],
+                values![now.0, limit],
             )
         })
         .await
@@ -129,11 +130,13 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn next_account_due(&self) -> Result<Option<Timestamp>> {
-        self.read(|conn| {
-            let due: Option<i64> = conn
-                .prepare_cached("SELECT min(next_sync_at) FROM account WHERE status = 'active'")?
-                .query_row([], |row| row.get(0))?;
-            Ok(due.map(Timestamp))
+        self.read(|sql| {
+            sql.row(
+                "SELECT next_sync_at FROM account WHERE status = 'active'
+                 ORDER BY next_sync_at LIMIT 1",
+                values![],
+                |row| row.get(0).map(Timestamp),
+            )
         })
         .await
     }
@@ -144,16 +147,15 @@ impl Store {
     /// When the commit fails.
     pub async fn note_sync(&self, account_no: i64, state: SyncState) -> Result<()> {
         self.write(1, move |tx| {
-            tx.conn
-                .prepare_cached(
-                    "UPDATE account SET synced_gen = ?2,
-                       next_sync_at = iif(dirty_gen > ?2, min(next_sync_at, ?3), ?3),
-                       last_sync_at = coalesce(?4, last_sync_at),
-                       last_change_at = coalesce(?5, last_change_at),
-                       failures = ?6, last_error = ?7, home_url = coalesce(?8, home_url)
-                     WHERE account_no = ?1 AND deleted_at IS NULL",
-                )?
-                .execute(params![
+            tx.sql.run(
+                "UPDATE account SET synced_gen = ?2,
+                   next_sync_at = CASE WHEN dirty_gen > ?2 AND next_sync_at < ?3
+                     THEN next_sync_at ELSE ?3 END,
+                   last_sync_at = coalesce(?4, last_sync_at),
+                   last_change_at = coalesce(?5, last_change_at),
+                   failures = ?6, last_error = ?7, home_url = coalesce(?8, home_url)
+                 WHERE account_no = ?1 AND deleted_at IS NULL",
+                values![
                     account_no,
                     state.synced_gen,
                     state.next_sync_at.0,
@@ -162,7 +164,8 @@ impl Store {
                     state.failures,
                     state.last_error,
                     state.home_url,
-                ])?;
+                ],
+            )?;
             Ok(())
         })
         .await

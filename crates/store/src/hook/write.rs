@@ -1,14 +1,14 @@
 //! Writes to hooks: each under the app's seq lock where it concerns what the hook selects.
 
-use rusqlite::{Connection, params};
 use tidings_core::clock::Timestamp;
 use tidings_core::hook::{HookStatus, Selection};
 use tidings_core::limits;
 
 use super::{Hook, HookUpdate, NewHook, NewSecret, find};
 use crate::audit::{self, AuditEntry};
+use crate::sql::{Sql, values};
 use crate::writer::Tx;
-use crate::{Committed, Error, Result, Store};
+use crate::{Committed, Error, Result, Store, app};
 
 /// Writes a hook's selection from the app's next change on (or `after`), under the app's seq lock.
 fn write_version(
@@ -18,102 +18,96 @@ fn write_version(
     selection: &Selection,
     after: Option<u64>,
 ) -> Result<()> {
-    let seq: u64 = tx.conn.query_row(
+    let seq: Option<u64> = tx.sql.row(
         "UPDATE app SET hooks_version = hooks_version + 1
          WHERE app_no = ?1 AND deleted_at IS NULL RETURNING seq",
-        [app_no],
+        values![app_no],
         |row| row.get(0),
     )?;
+    let seq = seq.ok_or(Error::not_found("app"))?;
     let after = after.unwrap_or(seq).min(seq);
-    tx.conn.execute(
-        "INSERT OR REPLACE INTO hook_version (hook_no, from_seq, selection) VALUES (?1, ?2, ?3)",
-        params![hook_no, after + 1, serde_json::to_string(selection)?],
+    tx.sql.run(
+        "INSERT INTO hook_version (hook_no, from_seq, selection) VALUES (?1, ?2, ?3)
+         ON CONFLICT (hook_no, from_seq) DO UPDATE SET selection = excluded.selection",
+        values![hook_no, after + 1, serde_json::to_string(selection)?],
     )?;
     Ok(())
 }
 
-fn insert_secret(
-    conn: &Connection,
-    hook_no: i64,
-    secret: &NewSecret,
-    now: Timestamp,
-) -> Result<()> {
-    conn.execute(
+fn insert_secret(sql: &Sql<'_>, hook_no: i64, secret: &NewSecret, now: Timestamp) -> Result<()> {
+    sql.run(
         "INSERT INTO hook_secret (hook_no, id, sealed, created_at) VALUES (?1, ?2, ?3, ?4)",
-        params![hook_no, secret.id.to_bytes(), secret.sealed, now.0],
+        values![hook_no, secret.id.to_bytes(), &secret.sealed, now.0],
     )?;
     Ok(())
 }
 
 /// Creates a hook inside a job.
 fn insert(tx: &mut Tx<'_>, new: &NewHook, secret: &NewSecret, now: Timestamp) -> Result<i64> {
-    let count: u32 = tx.conn.query_row(
-        "SELECT count(*) FROM hook WHERE app_no = ?1 AND deleted_at IS NULL",
-        [new.app_no],
-        |row| row.get(0),
-    )?;
-    if count >= limits::APP_HOOKS_MAX {
+    if app::counts(&tx.sql, new.app_no)?.hooks >= limits::APP_HOOKS_MAX {
         return Err(Error::conflict("app has as many hooks as it may have"));
     }
-    tx.conn.execute(
+    let hook_no = tx.sql.row(
         "INSERT INTO hook (id, app_no, owner_grant_no, user_no, external_id, description, url,
            service, status, expires_at, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'active', ?9, ?10, ?10)",
-        params![
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'active', ?9, ?10, ?10) RETURNING hook_no",
+        values![
             new.id.0.to_bytes(),
             new.app_no,
             new.owner_grant_no,
             new.user_no,
-            new.external_id,
-            new.description,
-            new.url,
+            &new.external_id,
+            &new.description,
+            &new.url,
             serde_json::to_string(&new.service)?,
             new.expires_at.map(|at| at.0),
             now.0,
         ],
+        |row| row.get(0),
     )?;
-    let hook_no = tx.conn.last_insert_rowid();
+    let hook_no = hook_no.ok_or(Error::failed())?;
     write_version(tx, new.app_no, hook_no, &new.selection, new.after_seq)?;
     if let Some(after) = new.after_seq {
-        start_cursor(tx.conn, new.app_no, hook_no, after, now)?;
+        start_cursor(&tx.sql, new.app_no, hook_no, after, now)?;
     }
-    insert_secret(tx.conn, hook_no, secret, now)?;
+    insert_secret(&tx.sql, hook_no, secret, now)?;
     tx.announce.push(Committed::Hook(hook_no));
     Ok(hook_no)
 }
 
 /// Gives a new hook a lagging cursor, so that it receives what is already in the journal.
 fn start_cursor(
-    conn: &Connection,
+    sql: &Sql<'_>,
     app_no: i64,
     hook_no: i64,
     after: u64,
     now: Timestamp,
 ) -> Result<()> {
-    let (seq, floor): (u64, u64) =
-        conn.query_row("SELECT seq, floor_seq FROM app WHERE app_no = ?1", [app_no], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-    if after < floor {
-        return Err(Error::gone(floor + 1));
+    let app = app::get(sql, app_no)?.ok_or(Error::not_found("app"))?;
+    if after < app.floor_seq {
+        return Err(Error::gone(app.floor_seq + 1));
     }
-    conn.execute(
+    sql.run(
         "INSERT INTO cursor (hook_no, cursor_no, kind, settled_seq, created_at)
          VALUES (?1, 0, 'live', ?2, ?3)",
-        params![hook_no, after.min(seq), now.0],
+        values![hook_no, after.min(app.seq), now.0],
     )?;
     Ok(())
 }
 
 /// Deletes a hook inside a job.
 fn remove(tx: &mut Tx<'_>, hook_no: i64, now: Timestamp) -> Result<()> {
-    tx.conn
-        .execute("UPDATE hook SET deleted_at = ?2 WHERE hook_no = ?1", params![hook_no, now.0])?;
+    tx.sql.run("UPDATE hook SET deleted_at = ?2 WHERE hook_no = ?1", values![hook_no, now.0])?;
     for table in ["cursor", "parked", "hook_secret"] {
-        tx.conn.execute(&format!("DELETE FROM {table} WHERE hook_no = ?1"), [hook_no])?;
+        tx.sql.run(&format!("DELETE FROM {table} WHERE hook_no = ?1"), values![hook_no])?;
     }
     tx.announce.push(Committed::Hook(hook_no));
     Ok(())
+}
+
+/// The hook as the job's transaction sees it.
+fn get(sql: &Sql<'_>, hook_no: i64) -> Result<Hook> {
+    find(sql, "hook_no = ?1", values![hook_no])?.ok_or(Error::not_found("hook"))
 }
 
 impl Store {
@@ -134,8 +128,8 @@ impl Store {
                 remove(tx, hook_no, now)?;
             }
             let hook_no = insert(tx, &new, &secret, now)?;
-            audit::insert(tx.conn, Some(new.app_no), &audit, now)?;
-            find(tx.conn, "h.hook_no = ?1", [hook_no])?.ok_or(Error::not_found("hook"))
+            audit::insert(&tx.sql, Some(new.app_no), &audit, now)?;
+            get(&tx.sql, hook_no)
         })
         .await
     }
@@ -152,12 +146,11 @@ impl Store {
         now: Timestamp,
     ) -> Result<Hook> {
         self.write(8, move |tx| {
-            let hook =
-                find(tx.conn, "h.hook_no = ?1", [hook_no])?.ok_or(Error::not_found("hook"))?;
+            let hook = get(&tx.sql, hook_no)?;
             apply(tx, &hook, &update, now)?;
-            audit::insert(tx.conn, Some(hook.app_no), &audit, now)?;
+            audit::insert(&tx.sql, Some(hook.app_no), &audit, now)?;
             tx.announce.push(Committed::Hook(hook_no));
-            find(tx.conn, "h.hook_no = ?1", [hook_no])?.ok_or(Error::not_found("hook"))
+            get(&tx.sql, hook_no)
         })
         .await
     }
@@ -170,7 +163,7 @@ impl Store {
         let (hook_no, app_no) = (hook.hook_no, hook.app_no);
         self.write(8, move |tx| {
             remove(tx, hook_no, now)?;
-            audit::insert(tx.conn, Some(app_no), &audit, now)
+            audit::insert(&tx.sql, Some(app_no), &audit, now)
         })
         .await
     }
@@ -189,24 +182,25 @@ impl Store {
     ) -> Result<()> {
         let (hook_no, app_no) = (hook.hook_no, hook.app_no);
         self.write(4, move |tx| {
-            tx.conn.execute(
+            tx.sql.run(
                 "DELETE FROM hook_secret WHERE hook_no = ?1 AND expires_at <= ?2",
-                params![hook_no, now.0],
+                values![hook_no, now.0],
             )?;
-            tx.conn.execute(
-                "UPDATE hook_secret SET expires_at = min(coalesce(expires_at, ?2), ?2) WHERE hook_no = ?1",
-                params![hook_no, overlap_until.0],
+            tx.sql.run(
+                "UPDATE hook_secret SET expires_at = ?2
+                 WHERE hook_no = ?1 AND (expires_at IS NULL OR expires_at > ?2)",
+                values![hook_no, overlap_until.0],
             )?;
-            insert_secret(tx.conn, hook_no, &secret, now)?;
-            let count: usize = tx.conn.query_row(
-                "SELECT count(*) FROM hook_secret WHERE hook_no = ?1",
-                [hook_no],
-                |row| row.get(0),
+            insert_secret(&tx.sql, hook_no, &secret, now)?;
+            let secrets = tx.sql.rows(
+                "SELECT secret_no FROM hook_secret WHERE hook_no = ?1",
+                values![hook_no],
+                |row| row.get::<i64>(0),
             )?;
-            if count > limits::HOOK_SECRETS_MAX {
+            if secrets.len() > limits::HOOK_SECRETS_MAX {
                 return Err(Error::conflict("too many secrets sign; wait until an overlap ends"));
             }
-            audit::insert(tx.conn, Some(app_no), &audit, now)?;
+            audit::insert(&tx.sql, Some(app_no), &audit, now)?;
             tx.announce.push(Committed::Hook(hook_no));
             Ok(())
         })
@@ -219,60 +213,63 @@ fn apply(tx: &mut Tx<'_>, hook: &Hook, update: &HookUpdate, now: Timestamp) -> R
         write_version(tx, hook.app_no, hook.hook_no, selection, None)?;
     }
     let service = update.service.as_ref().map(serde_json::to_string).transpose()?;
-    tx.conn.execute(
+    tx.sql.run(
         "UPDATE hook SET description = coalesce(?2, description), url = coalesce(?3, url),
            service = coalesce(?4, service), updated_at = ?5 WHERE hook_no = ?1",
-        params![hook.hook_no, update.description, update.url, service, now.0],
+        values![hook.hook_no, &update.description, &update.url, service, now.0],
     )?;
     if let Some((status, reason)) = &update.status {
-        set_status(tx.conn, hook.hook_no, *status, reason.as_deref())?;
+        set_status(&tx.sql, hook.hook_no, *status, reason.as_deref())?;
     }
     if let Some(reason) = &update.skip_backlog {
-        skip_backlog(tx.conn, hook, reason, now)?;
+        skip_backlog(&tx.sql, hook, reason, now)?;
     }
     Ok(())
 }
 
 /// Sets a hook's status; an active one begins with a clean count of failures.
 pub(crate) fn set_status(
-    conn: &Connection,
+    sql: &Sql<'_>,
     hook_no: i64,
     status: HookStatus,
     reason: Option<&str>,
 ) -> Result<()> {
-    conn.execute(
+    sql.run(
         "UPDATE hook SET status = ?2, status_reason = ?3,
-           consecutive_failures = iif(?2 = 'active', 0, consecutive_failures),
-           failing_since = iif(?2 = 'active', NULL, failing_since)
+           consecutive_failures = CASE WHEN ?2 = 'active' THEN 0 ELSE consecutive_failures END,
+           failing_since = CASE WHEN ?2 = 'active' THEN NULL ELSE failing_since END
          WHERE hook_no = ?1",
-        params![hook_no, status.as_str(), reason],
+        values![hook_no, status.as_str(), reason],
     )?;
     Ok(())
 }
 
 /// Moves a hook's live cursor to the end of the journal and notes what it jumped.
-fn skip_backlog(conn: &Connection, hook: &Hook, reason: &str, now: Timestamp) -> Result<()> {
-    let (seq, settled): (u64, u64) = conn.query_row(
+fn skip_backlog(sql: &Sql<'_>, hook: &Hook, reason: &str, now: Timestamp) -> Result<()> {
+    let found: Option<(u64, u64)> = sql.row(
         "SELECT a.seq, coalesce(
            (SELECT settled_seq FROM cursor WHERE hook_no = ?2 AND cursor_no = 0),
            (SELECT matched_seq FROM matched WHERE app_no = ?1 AND shard = 0), 0)
          FROM app a WHERE a.app_no = ?1",
-        params![hook.app_no, hook.hook_no],
+        values![hook.app_no, hook.hook_no],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
+    let (seq, settled) = found.ok_or(Error::not_found("app"))?;
     if settled >= seq {
         return Ok(());
     }
-    conn.execute(
-        "INSERT OR REPLACE INTO skipped (hook_no, from_seq, to_seq, reason, at)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![hook.hook_no, settled + 1, seq, reason, now.0],
+    sql.run(
+        "INSERT INTO skipped (hook_no, from_seq, to_seq, reason, at) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (hook_no, from_seq) DO UPDATE SET
+           to_seq = excluded.to_seq, reason = excluded.reason, at = excluded.at",
+        values![hook.hook_no, settled + 1, seq, reason, now.0],
     )?;
-    conn.execute(
+    sql.run(
         "INSERT INTO cursor (hook_no, cursor_no, kind, settled_seq, created_at)
          VALUES (?1, 0, 'live', ?2, ?3)
-         ON CONFLICT DO UPDATE SET settled_seq = ?2, delivered = x''",
-        params![hook.hook_no, seq, now.0],
+         ON CONFLICT (hook_no, cursor_no) DO UPDATE SET
+           settled_seq = excluded.settled_seq, delivered = excluded.delivered",
+        values![hook.hook_no, seq, now.0],
     )?;
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! What a hook selects from when on, and with what it is signed.
 
+use tidings_core::hook::Service;
+use tidings_core::id::{HookId, UserId};
 use tidings_core::limits;
-use tidings_store::HookUpdate;
+use tidings_store::{Hook, HookUpdate, NewHook};
 
 use crate::support::{NOW, World, did, selection};
 
@@ -74,4 +76,41 @@ pub(crate) async fn secrets_overlap_and_expire(world: &World) {
     let refused = rotate(b"one too many", 10).await;
     assert!(refused.is_err_and(|error| error.is_conflict()));
     assert_eq!(signing(0).await, before, "a refused rotation shortened an overlap");
+}
+
+pub(crate) async fn hooks_are_found_by_app_and_user(world: &World) {
+    let (store, app, other) = (&world.store, world.app("a").await, world.app("b").await);
+    let user = UserId(world.ids.next(NOW));
+    let user = store.upsert_user(app.app_no, user, "ada".into(), did("user.upsert"), NOW).await;
+    let user_no = user.unwrap().0.user_no;
+    let plain = world.hook(&app, None).await;
+    let new = NewHook {
+        id: HookId(world.ids.next(NOW)),
+        app_no: app.app_no,
+        owner_grant_no: None,
+        user_no: Some(user_no),
+        external_id: Some("7".into()),
+        description: String::new(),
+        url: None,
+        service: Service::default(),
+        selection: selection("*"),
+        expires_at: Some(NOW),
+        after_seq: None,
+    };
+    let secret = world.secret(b"first");
+    let of_user = store.create_hook(new, secret, Vec::new(), did("hook.create"), NOW).await;
+    let (of_user, foreign) = (of_user.unwrap().hook_no, world.hook(&other, None).await.hook_no);
+
+    let nos = |hooks: Vec<Hook>| hooks.iter().map(|hook| hook.hook_no).collect::<Vec<_>>();
+    let found = store.all_hooks().await.unwrap();
+    assert!(found.iter().all(|hook| hook.versions.len() == 1));
+    assert_eq!(nos(found), [plain.hook_no, of_user, foreign]);
+    let found = store.hooks_of_user(app.app_no, user_no).await.unwrap();
+    assert_eq!((found[0].expires_at, found[0].external_id.as_deref()), (Some(NOW), Some("7")));
+    assert_eq!(nos(found), [of_user]);
+    assert_eq!(nos(store.hooks(app.app_no, plain.hook_no, 9).await.unwrap()), [of_user]);
+    assert_eq!(nos(store.hooks(app.app_no, 0, 1).await.unwrap()), [plain.hook_no]);
+
+    store.delete_hook(&plain, did("hook.delete"), NOW).await.unwrap();
+    assert_eq!(nos(store.all_hooks().await.unwrap()), [of_user, foreign]);
 }

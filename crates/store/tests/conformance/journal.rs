@@ -142,3 +142,17 @@ pub(crate) async fn many_publishers_share_commits(world: &World) {
     let commits = world.store.commits() - before;
     assert!((1..=100).contains(&commits), "500 publishes and a large one took {commits} commits");
 }
+
+pub(crate) async fn a_time_finds_its_place_in_the_journal(world: &World) {
+    let app = world.app("a").await;
+    let last_before = |ms| world.store.last_seq_before(app.app_no, NOW.plus_ms(ms));
+    assert_eq!(last_before(0).await.unwrap(), 0);
+    for ms in [10, 20, 20, 30] {
+        let change = vec![world.change("thing.happened")];
+        world.store.publish(app.app_no, change, None, NOW.plus_ms(ms)).await.unwrap();
+    }
+    for (ms, expected) in [(10, 0), (11, 1), (20, 1), (21, 3), (30, 3), (31, 4)] {
+        assert_eq!(last_before(ms).await.unwrap(), expected, "before {ms}");
+    }
+    assert!(world.store.last_seq_before(99, NOW).await.is_err_and(|error| error.is_not_found()));
+}

@@ -12,6 +12,7 @@ use tidings_store::{
     Account, App, AuditEntry, Error, Hook, NewAccount, NewApp, NewHook, NewSecret, ParkedWrite,
     Settle, Store,
 };
+use tidings_testkit::postgres::PostgresDatabase;
 
 /// When every case takes place.
 pub(crate) const NOW: Timestamp = Timestamp(1_795_248_000_000);
@@ -19,6 +20,7 @@ pub(crate) const NOW: Timestamp = Timestamp(1_795_248_000_000);
 /// Where a store lives; gone with the value.
 pub(crate) enum Backend {
     Sqlite(TempDir),
+    Postgres(PostgresDatabase),
 }
 
 impl Backend {
@@ -26,10 +28,15 @@ impl Backend {
         Self::Sqlite(tempfile::tempdir().unwrap())
     }
 
+    pub(crate) fn postgres() -> Self {
+        Self::Postgres(PostgresDatabase::create())
+    }
+
     /// Opens the store as a starting process does.
     pub(crate) fn open(&self) -> Result<Store, Error> {
         match self {
             Self::Sqlite(directory) => Store::open(directory.path()),
+            Self::Postgres(database) => Store::connect(&database.url),
         }
     }
 
@@ -41,6 +48,11 @@ impl Backend {
                 let path = directory.path().join("tidings.sqlite");
                 let conn = rusqlite::Connection::open(path).unwrap();
                 conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+            }
+            Self::Postgres(database) => {
+                let row = database.query(sql);
+                let (first, second) = row.split_once('|').unwrap();
+                (first.parse().unwrap(), second.parse().unwrap())
             }
         }
     }
@@ -165,6 +177,8 @@ pub(crate) fn selection(trigger: &str) -> Selection {
         user_no: None,
         account_no: None,
         collection_no: None,
+        filter: None,
+        transform: None,
     }
 }
 

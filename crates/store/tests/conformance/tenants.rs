@@ -1,10 +1,12 @@
 //! What belongs to an app stays with it, ends with it, and is accounted for.
 
+use std::slice;
+
 use tidings_core::delivery::Members;
 use tidings_core::id::{CollectionId, GrantId, ReplayId, UserId};
 use tidings_store::{
-    Account, AccountFilter, App, AuditEntry, CollectionWrite, EndUser, Error, Grant, GrantKind,
-    Hook, HookUpdate, MirrorCommit, NewGrant, Store,
+    Account, AccountFilter, App, AppUpdate, AuditEntry, CollectionWrite, EndUser, Error, Grant,
+    GrantKind, Hook, HookUpdate, MirrorCommit, NewGrant, Store,
 };
 
 use crate::support::{NOW, World, did, put};
@@ -189,4 +191,66 @@ pub(crate) async fn audit_rows_are_written_with_their_verb(world: &World) {
     let page = store.audit_rows(Some(no), Some(rows[2].audit_no), 2).await.unwrap();
     let numbers: Vec<_> = page.iter().map(|row| row.audit_no).collect();
     assert_eq!(numbers, [rows[3].audit_no, rows[4].audit_no]);
+}
+
+pub(crate) async fn an_external_id_belongs_to_one_app(world: &World) {
+    let (a, b) = (world.app("a").await, world.app("b").await);
+    let name_it = |app: &App, update: AppUpdate| {
+        world.store.update_app(app.app_no, update, NOW, did("app.update"))
+    };
+    let mine = || AppUpdate { external_id: Some(Some("mine".into())), ..AppUpdate::default() };
+    let named = name_it(&a, mine()).await.unwrap();
+    assert_eq!((&*named.name, named.external_id.as_deref()), ("a", Some("mine")));
+    let taken = name_it(&b, mine()).await.unwrap_err();
+    assert!(taken.is_conflict());
+    assert_eq!(taken.to_string(), "another app has this external id");
+    let apps = world.store.apps(0, 9).await.unwrap();
+    assert_eq!(apps, [named, b.clone()], "a refused update left something behind");
+    assert_eq!(world.store.apps(a.app_no, 9).await.unwrap(), slice::from_ref(&b));
+
+    world.store.delete_app(a.app_no, NOW, did("app.delete")).await.unwrap();
+    assert_eq!(name_it(&b, mine()).await.unwrap().external_id.as_deref(), Some("mine"));
+}
+
+pub(crate) async fn owner_keys_are_apart_from_those_of_apps(world: &World) {
+    let (store, app) = (&world.store, world.app("a").await);
+    let of_app = world.grant(&app, [1; 32]).await;
+    let new = NewGrant {
+        id: GrantId(world.ids.next(NOW)),
+        app_no: None,
+        user_no: None,
+        parent_no: Some(of_app.grant_no),
+        kind: GrantKind::Owner,
+        name: "owner".into(),
+        scopes: Vec::new(),
+        token_hash: [2; 32],
+        hint: "efgh".into(),
+        expires_at: Some(NOW.plus_ms(100)),
+    };
+    let owner = store.create_grant(new.clone(), did("key.create"), NOW).await.unwrap();
+    let again = NewGrant { id: GrantId(world.ids.next(NOW)), ..new };
+    let again = store.create_grant(again, did("key.create"), NOW).await;
+    assert!(again.is_err_and(|error| error.is_conflict()), "a token was granted twice");
+
+    let app_no = Some(app.app_no);
+    assert_eq!(store.grants(None, 0, 9).await.unwrap(), slice::from_ref(&owner));
+    assert_eq!(store.grants(app_no, 0, 9).await.unwrap(), slice::from_ref(&of_app));
+    assert_eq!(store.grant_by_id(None, owner.id).await.unwrap(), Some(owner.clone()));
+    assert_eq!(store.grant_by_id(app_no, owner.id).await.unwrap(), None);
+    assert_eq!(store.grant_by_id(None, of_app.id).await.unwrap(), None);
+    assert_eq!(store.audit_rows(None, None, 9).await.unwrap().len(), 1);
+
+    let works = async |ms| store.grant_by_token([2; 32], NOW.plus_ms(ms)).await.unwrap().is_some();
+    assert!(works(99).await);
+    assert!(!works(100).await, "an expired key works");
+    assert!(store.is_token_known([2; 32]).await.unwrap());
+    assert!(!store.is_token_known([3; 32]).await.unwrap());
+
+    let last_use = async |ms| {
+        store.touch_grant(owner.grant_no, NOW.plus_ms(ms)).await.unwrap();
+        store.grant_by_id(None, owner.id).await.unwrap().unwrap().last_used_at
+    };
+    assert_eq!(last_use(0).await, Some(NOW));
+    assert_eq!(last_use(59_999).await, Some(NOW), "written down twice within a minute");
+    assert_eq!(last_use(60_000).await, Some(NOW.plus_ms(60_000)));
 }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
-use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoClientAuth, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 /// An authority that nobody trusts unless told to.
@@ -57,12 +59,39 @@ impl Authority {
         let params = CertificateParams::new([name.to_owned()]).expect("a valid name");
         let (certificate, key) = self.sign(&params);
         let copies = bytes.div_ceil(certificate.len());
-        Certificate::new(vec![certificate; copies], &key)
+        Certificate::new(vec![certificate; copies], &key, None)
+    }
+
+    /// A certificate for a client and its private key, both PEM.
+    ///
+    /// # Panics
+    /// When `name` cannot stand in a certificate.
+    pub fn client(&self, name: &str) -> (String, String) {
+        let params = CertificateParams::new([name.to_owned()]).expect("a valid name");
+        let key = new_key();
+        let certificate = params.signed_by(&key, &self.0).expect("the parameters are complete");
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    /// A certificate for `name`, whose receiver lets in only clients of this authority.
+    ///
+    /// # Panics
+    /// When `name` cannot stand in a certificate.
+    pub fn demanding_certificate(&self, name: &str) -> Certificate {
+        let params = CertificateParams::new([name.to_owned()]).expect("a valid name");
+        let (certificate, key) = self.sign(&params);
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).expect("an authority's certificate");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .expect("there is an authority to trust");
+        Certificate::new(vec![certificate], &key, Some(clients))
     }
 
     fn issue(&self, params: &CertificateParams) -> Certificate {
         let (certificate, key) = self.sign(params);
-        Certificate::new(vec![certificate], &key)
+        Certificate::new(vec![certificate], &key, None)
     }
 
     fn sign(&self, params: &CertificateParams) -> (CertificateDer<'static>, KeyPair) {
@@ -73,13 +102,17 @@ impl Authority {
 }
 
 impl Certificate {
-    fn new(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Self {
+    fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: &KeyPair,
+        clients: Option<Arc<dyn ClientCertVerifier>>,
+    ) -> Self {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("ring offers TLS 1.2 and 1.3")
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients.unwrap_or_else(|| Arc::new(NoClientAuth)))
             .with_single_cert(chain, key)
             .expect("certificate and key belong together");
         Self(Arc::new(config))
