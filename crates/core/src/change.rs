@@ -27,8 +27,14 @@ pub mod types {
     pub const EVENT_UPDATED: &str = "event.updated";
     /// An event disappeared.
     pub const EVENT_DELETED: &str = "event.deleted";
+    /// A hook's receiver fails; what it is owed waits.
+    pub const HOOK_FAILING: &str = "hook.failing";
+    /// The receiver of a hook that failed takes deliveries again.
+    pub const HOOK_RECOVERED: &str = "hook.recovered";
     /// A hook was disabled.
     pub const HOOK_DISABLED: &str = "hook.disabled";
+    /// A hook did not get changes that were too old or too many to be kept.
+    pub const HOOK_GAP: &str = "hook.gap";
     /// A delivery was given up.
     pub const DELIVERY_EXHAUSTED: &str = "delivery.exhausted";
     /// The test event that a hook's owner asks for.

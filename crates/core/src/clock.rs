@@ -1,7 +1,8 @@
 //! Time as a value that is handed down, so that tests and the simulator own it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +59,7 @@ pub struct Clock(Source);
 enum Source {
     System,
     Manual(Arc<AtomicI64>),
+    Forward(Arc<Mutex<(Timestamp, Instant)>>),
 }
 
 impl Clock {
@@ -71,6 +73,18 @@ impl Clock {
         Self(Source::Manual(Arc::new(AtomicI64::new(start.0))))
     }
 
+    /// The same clock for what waits: when the wall clock is set back, it goes on counting from where it
+    /// was, so that nothing waits longer than it was told to. It is never behind the wall clock.
+    #[must_use]
+    pub fn forward(&self) -> Self {
+        match &self.0 {
+            Source::System => {
+                Self(Source::Forward(Arc::new(Mutex::new((self.now(), Instant::now())))))
+            }
+            Source::Manual(_) | Source::Forward(_) => self.clone(),
+        }
+    }
+
     /// The present moment.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     pub fn now(&self) -> Timestamp {
@@ -82,6 +96,10 @@ impl Clock {
                 Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
             }
             Source::Manual(ms) => Timestamp(ms.load(Ordering::SeqCst)),
+            Source::Forward(anchor) => {
+                let mut anchor = anchor.lock().unwrap_or_else(PoisonError::into_inner);
+                advance(&mut anchor, Self::system().now(), Instant::now())
+            }
         }
     }
 
@@ -93,9 +111,36 @@ impl Clock {
     }
 }
 
+/// The moment when the wall clock says `wall`: what has passed since the anchor, unless the wall is further.
+fn advance(anchor: &mut (Timestamp, Instant), wall: Timestamp, now: Instant) -> Timestamp {
+    let passed = now.saturating_duration_since(anchor.1).as_millis();
+    let counted = anchor.0.plus_ms(i64::try_from(passed).unwrap_or(i64::MAX));
+    if wall > counted {
+        *anchor = (wall, now);
+    }
+    wall.max(counted)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wall_clock_that_is_set_back_makes_nothing_wait_longer() {
+        let begun = Instant::now();
+        let mut anchor = (Timestamp(1_000), begun);
+        for (passed_ms, wall, said) in [
+            (10, 1_010, 1_010),
+            (20, 500, 1_020),
+            (30, 510, 1_030),
+            (40, 9_000, 9_000),
+            (50, 520, 9_010),
+            (60, 9_030, 9_030),
+        ] {
+            let now = begun + std::time::Duration::from_millis(passed_ms);
+            assert_eq!(advance(&mut anchor, Timestamp(wall), now), Timestamp(said), "{passed_ms}");
+        }
+    }
 
     #[test]
     fn rfc_3339_round_trip_keeps_milliseconds() {

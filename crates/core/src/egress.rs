@@ -52,6 +52,13 @@ impl EgressPolicy {
             .allow_any_port(true)
     }
 
+    /// For what the operator configured himself, such as a proxy: any address and port, `http` too.
+    pub fn anywhere() -> Self {
+        Self::dev()
+            .allow(IpNet::V4(ipnet::Ipv4Net::default()))
+            .allow(IpNet::V6(ipnet::Ipv6Net::default()))
+    }
+
     /// Also allows the addresses of `net`, for receivers inside the operator's network. Internal
     /// names (`hooks.corp`, `receiver`) become acceptable too, as long as what they resolve to is;
     /// a loopback `net` does that for `localhost` only.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
 use crate::clock::Timestamp;
+use crate::hook::Grouping;
 use crate::id::{AppId, DeliveryId, HookId};
 
 /// What a hook pins: a format and its version, written `native@1`.
@@ -95,6 +96,8 @@ pub struct Format {
     pub asks: fn(trigger: &str, kind: &str) -> bool,
     /// Whether the dialect's documentation offers `kind` for accounts at `provider`.
     pub documents: fn(kind: &str, provider: &str) -> bool,
+    /// Groupings whose changes fit into one request; empty: a request holds one change.
+    pub batches: &'static [Grouping],
     /// Puts changes into body and headers.
     pub render: fn(&RenderInput<'_>) -> Result<Rendered, RenderError>,
 }

@@ -1,12 +1,15 @@
 //! What a hook asks for, and how it wants to be served.
 
+mod consent;
 mod service;
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::{Change, is_operational};
+use crate::change::{Change, Subject, is_operational};
+use crate::filter::{Filter, Reading};
 use crate::format::{FormatRef, Formats};
 
+pub use consent::Consent;
 pub use service::{
     Coalesce, DisableRule, Grouping, KeySource, OnExhausted, Ordering, Rate, Service, Span,
 };
@@ -42,28 +45,50 @@ pub struct Selection {
     /// Only changes of this collection (store key).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collection_no: Option<i64>,
+    /// Only changes whose content is like this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filter>,
+    /// Source of the script that reshapes the rendered request; the one in force now applies, as the
+    /// format does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transform: Option<String>,
 }
 
 impl Selection {
     /// Whether the hook with store key `hook_no` receives `change`.
     ///
     /// Operational types are matched by exact triggers only, and never by the hook they are about. A
-    /// test event matches the one hook it was made for, whatever that hook's triggers.
+    /// test event matches the one hook it was made for, whatever that hook's triggers and filter.
     pub fn matches(&self, formats: &Formats, hook_no: i64, change: &Change) -> bool {
+        self.selects(formats, hook_no, &Reading::new(change))
+    }
+
+    /// As [`Selection::matches`], for a change that is matched with many hooks: its body is read at most
+    /// once, and only when a filter looks into it.
+    pub fn selects(&self, formats: &Formats, hook_no: i64, reading: &Reading<'_>) -> bool {
+        let change = reading.change();
         let subject = &change.new.subject;
         let kind = change.new.kind.as_str();
-        if let Some(only) = subject.hook_no {
-            return (kind == crate::change::types::HOOK_TEST) == (only == hook_no)
-                && (only == hook_no || self.asks_for(formats, kind));
+        if kind == crate::change::types::HOOK_TEST {
+            return subject.hook_no == Some(hook_no);
         }
-        let in_scope = [
+        let in_scope = match subject.hook_no {
+            Some(about) => about != hook_no,
+            None => self.in_scope(subject) && self.covers(formats, change),
+        };
+        in_scope
+            && self.asks_for(formats, kind)
+            && self.filter.as_ref().is_none_or(|filter| filter.holds(reading))
+    }
+
+    fn in_scope(&self, subject: &Subject) -> bool {
+        [
             (self.user_no, subject.user_no),
             (self.account_no, subject.account_no),
             (self.collection_no, subject.collection_no),
         ]
         .into_iter()
-        .all(|(wanted, have)| wanted.is_none() || wanted == have);
-        in_scope && self.covers(formats, change) && self.asks_for(formats, kind)
+        .all(|(wanted, have)| wanted.is_none() || wanted == have)
     }
 
     fn covers(&self, formats: &Formats, change: &Change) -> bool {
@@ -160,5 +185,82 @@ mod tests {
         ] {
             assert_eq!(is_pattern(pattern), good, "{pattern}");
         }
+    }
+
+    const PLAIN: crate::format::Format = crate::format::Format {
+        name: "plain",
+        version: 1,
+        knows: is_pattern,
+        asks: pattern_covers,
+        documents: |_, _| true,
+        batches: &[],
+        render: |_| Err(crate::format::RenderError(String::new())),
+    };
+
+    fn change(kind: &str, subject: Subject) -> Change {
+        let new = crate::change::NewChange {
+            id: crate::id::ChangeId(crate::id::Bits96::new(1)),
+            kind: kind.into(),
+            subject,
+            order_key: None,
+            occurred_at: crate::clock::Timestamp(0),
+            origin: crate::change::Origin::Api,
+            actor: None,
+            traceparent: None,
+            body: bytes::Bytes::from_static(br#"{"n":1}"#),
+        };
+        Change { seq: 1, recorded_at: crate::clock::Timestamp(0), new }
+    }
+
+    #[test]
+    fn a_change_is_selected_by_trigger_scope_and_filter_together() {
+        let formats = Formats::new(vec![PLAIN]);
+        let plain = || Selection {
+            format: FormatRef { name: "plain".into(), version: 1 },
+            triggers: vec!["*".into(), "hook.disabled".into()],
+            providers: Providers::All,
+            user_no: None,
+            account_no: None,
+            collection_no: None,
+            filter: None,
+            transform: None,
+        };
+        let filter = |source| Some(Filter::parse(source).unwrap());
+        let full = Selection {
+            user_no: Some(1),
+            account_no: Some(2),
+            collection_no: Some(3),
+            filter: filter(r#"{"path":"/data/n","eq":1}"#),
+            ..plain()
+        };
+        let of = |user_no, account_no, collection_no| Subject {
+            user_no: Some(user_no),
+            account_no: Some(account_no),
+            collection_no: Some(collection_no),
+            ..Subject::default()
+        };
+        let about = |hook_no| Subject { hook_no: Some(hook_no), ..Subject::default() };
+        let never = Selection { filter: filter(r#"{"path":"/data/n","eq":2}"#), ..plain() };
+        for (selection, kind, subject, selected) in [
+            (&full, "a.b", of(1, 2, 3), true),
+            (&full, "a.b", of(9, 2, 3), false),
+            (&full, "a.b", of(1, 9, 3), false),
+            (&full, "a.b", of(1, 2, 9), false),
+            (&full, "a.b", Subject::default(), false),
+            (&plain(), "a.b", Subject::default(), true),
+            (&never, "a.b", Subject::default(), false),
+            (&never, "hook.disabled", about(8), false),
+            (&never, "hook.test", about(7), true),
+            (&plain(), "hook.test", about(8), false),
+            (&plain(), "hook.test", Subject::default(), false),
+            (&plain(), "hook.disabled", about(8), true),
+            (&plain(), "hook.disabled", about(7), false),
+            (&plain(), "hook.failing", about(8), false),
+        ] {
+            let change = change(kind, subject);
+            assert_eq!(selection.matches(&formats, 7, &change), selected, "{kind} {change:?}");
+        }
+        let stored = serde_json::to_string(&full).unwrap();
+        assert_eq!(serde_json::from_str::<Selection>(&stored).unwrap(), full);
     }
 }

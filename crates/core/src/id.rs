@@ -144,6 +144,8 @@ ids! {
     AttemptId = "att";
     /// A replay.
     ReplayId = "rpl";
+    /// A signing key of an app.
+    SigningKeyId = "sgk";
     /// A request inbox.
     InboxId = "inb";
 }

@@ -3,9 +3,15 @@
 //! `serde_json`'s `RawValue` lets lone surrogates, `1e400` and any depth pass, so a document accepted
 //! raw could fail later, in our own code or in a receiver's. This pass visits every value.
 
+mod decimal;
+mod lazy;
+
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::limits::JSON_DEPTH_MAX;
+
+pub use decimal::Decimal;
+pub use lazy::{Inside, Lazy};
 
 const TOO_DEEP: &str = "nested too deep";
 

@@ -46,7 +46,7 @@ pub const RESPONSE_HEADER_BYTES_MAX: usize = 65_536;
 /// An idle connection to a receiver is kept this long, ms; then its address is vetted anew.
 pub const RECEIVER_IDLE_MS: u64 = 60_000;
 /// Idle connections kept for one receiver.
-pub const RECEIVER_IDLE_CONNECTIONS_MAX: usize = 64;
+pub const RECEIVER_IDLE_CONNECTIONS_MAX: usize = 512;
 /// Idle connections kept for all receivers together.
 pub const IDLE_CONNECTIONS_MAX: usize = 1_024;
 /// Response headers that we accept.
@@ -115,6 +115,23 @@ pub const APP_IN_FLIGHT_MAX: usize = 512;
 pub const LANE_SPAN: u64 = 1_024;
 /// Matched changes that a lane keeps in memory before it falls behind.
 pub const LANE_WAITING_MAX: usize = 128;
+/// The same for the lane of a coalescing hook, whose open windows are made of them.
+pub const LANE_COALESCING_MAX: usize = 1_024;
+/// Bytes of data of the changes that a lane keeps in memory; one change is always kept.
+pub const LANE_WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The longest range of the journal that one delivery of a coalescing hook stands for, changes: a retry
+/// reads it again.
+pub const GROUP_SPAN: u64 = 16_384;
+/// The highest count of a rate.
+pub const RATE_COUNT_MAX: u32 = 100_000;
+/// Longest JSON pointer, bytes.
+pub const POINTER_BYTES_MAX: usize = 256;
+/// The shortest time of nothing but failures after which a hook may ask to be disabled, ms.
+pub const HOOK_FAILING_MS_MIN: i64 = 60_000;
+/// The longest time of nothing but failures after which a hook may ask to be disabled, ms (30 days).
+pub const HOOK_FAILING_MS_MAX: i64 = 30 * 24 * 3600 * 1000;
+/// The highest number of failures in a row after which a hook may ask to be disabled.
+pub const HOOK_FAILURES_MAX: u64 = 1_000_000;
 /// Types remembered for an app by the matcher: publishers that invent a new type each time must not
 /// fill the memory.
 pub const APP_TYPES_REMEMBERED_MAX: usize = 10_000;
@@ -135,6 +152,32 @@ pub const TYPE_BYTES_MAX: usize = 128;
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// An idempotency key is remembered this long, ms.
 pub const IDEMPOTENCY_TTL_MS: i64 = 24 * 3600 * 1000;
+/// Extra headers of one hook's requests.
+pub const ACCESS_HEADERS_MAX: usize = 20;
+/// Names and values of a hook's extra headers together, bytes.
+pub const ACCESS_HEADER_BYTES_MAX: usize = 8_192;
+/// Longest user name, password, token or other credential for a receiver, bytes.
+pub const ACCESS_VALUE_BYTES_MAX: usize = 4_096;
+/// Longest certificate chain or private key for a receiver, PEM, bytes.
+pub const ACCESS_PEM_BYTES_MAX: usize = 32_768;
+/// Longest head of a proxy's answer to `CONNECT`, bytes.
+pub const PROXY_ANSWER_BYTES_MAX: usize = 8_192;
+/// Total budget of fetching an OAuth 2 token for a receiver, ms.
+pub const TOKEN_DEADLINE_MS: u64 = 10_000;
+/// Longest answer of a token endpoint, bytes.
+pub const TOKEN_RESPONSE_BYTES_MAX: usize = 65_536;
+/// A token is fetched anew this long before it expires, or at nine tenths of its life, ms.
+pub const TOKEN_EARLY_MS: i64 = 30_000;
+/// A token that does not say how long it lives is used for this long, ms.
+pub const TOKEN_LIFE_DEFAULT_MS: i64 = 300_000;
+/// The longest that a token is used, ms (one day).
+pub const TOKEN_LIFE_MAX_MS: i64 = 24 * 3600 * 1000;
+/// After a token could not be fetched, it is not tried again for this long, ms.
+pub const TOKEN_FAILURE_MS: i64 = 5_000;
+/// How long a rotated signing key goes on signing and is published when the request does not say, ms.
+pub const SIGNING_KEY_OVERLAP_DEFAULT_MS: i64 = 24 * 3600 * 1000;
+/// Signing keys of one app that sign at the same time during a rotation.
+pub const APP_SIGNING_KEYS_MAX: usize = 5;
 /// Longest name, external id or description, bytes.
 pub const NAME_BYTES_MAX: usize = 256;
 /// Rows on one page when the request does not say, and at most.
@@ -143,6 +186,36 @@ pub const PAGE_DEFAULT: u32 = 50;
 pub const PAGE_MAX: u32 = 1_000;
 /// Triggers of one hook.
 pub const HOOK_TRIGGERS_MAX: usize = 100;
+/// Longest filter of a hook, bytes.
+pub const FILTER_BYTES_MAX: usize = 8_192;
+/// Rules of a filter within one another.
+pub const FILTER_DEPTH_MAX: usize = 8;
+/// Rules, words and listed values of a filter together.
+pub const FILTER_PARTS_MAX: usize = 200;
+/// Longest transform of a hook, bytes.
+pub const TRANSFORM_BYTES_MAX: usize = 16_384;
+/// Nesting of statements and expressions in a transform.
+pub const TRANSFORM_DEPTH_MAX: usize = 32;
+/// Steps that a transform may take.
+pub const TRANSFORM_STEPS_MAX: u64 = 100_000;
+/// CPU time that a transform may take, ms.
+pub const TRANSFORM_CPU_MS: u64 = 25;
+/// Variables of a transform.
+pub const TRANSFORM_VARIABLES_MAX: usize = 32;
+/// Largest body that a transform may be given or make, and all strings of one value in it, bytes.
+pub const TRANSFORM_BODY_BYTES_MAX: usize = 512 * 1024;
+/// Elements of all arrays, and fields of all objects, of one value in a transform.
+pub const TRANSFORM_VALUES_MAX: usize = 10_000;
+/// Transforms that run at the same time, each on a thread of its own.
+pub const TRANSFORM_THREADS: usize = 2;
+/// Stack of such a thread, bytes: enough for values nested as deep as they may have elements.
+pub const TRANSFORM_STACK_BYTES: usize = 64 * 1024 * 1024;
+/// Headers that a transform may add.
+pub const TRANSFORM_HEADERS_MAX: usize = 20;
+/// Longest value of such a header, bytes.
+pub const TRANSFORM_HEADER_BYTES_MAX: usize = 1_024;
+/// Longest message of a transform that failed, bytes.
+pub const TRANSFORM_ERROR_BYTES_MAX: usize = 300;
 /// Hooks of one app.
 pub const APP_HOOKS_MAX: u32 = 10_000;
 /// Accounts of one app.
@@ -164,6 +237,9 @@ pub const RETRY_TRIES_MAX: usize = 50;
 /// The longest `Retry-After` that we honour, ms.
 pub const RETRY_AFTER_MAX_MS: i64 = 24 * 3600 * 1000;
 
+/// Callers that are let in without asking the store again for a second.
+pub const CALLERS_KNOWN_MAX: usize = 10_000;
+
 /// Streams (server-sent events) open at once in the process.
 pub const STREAMS_MAX: usize = 512;
 /// A stream without changes sends a comment this often, ms.
@@ -178,3 +254,72 @@ pub const INBOX_BYTES_MAX: usize = 262_144;
 pub const APP_INBOXES_MAX: usize = 20;
 /// Replays of one hook that run at the same time.
 pub const HOOK_REPLAYS_MAX: usize = 10;
+/// Replays of one hook that are kept to be looked at, running ones included.
+pub const HOOK_REPLAYS_KEPT: usize = 100;
+/// Requests that a replay may ask to begin in a second.
+pub const REPLAY_RATE_MAX: u32 = 10_000;
+/// Types of change, and states, that a replay may be narrowed down to.
+pub const REPLAY_TYPES_MAX: usize = 50;
+/// Changes that are looked at to count a ledger or a replay; a longer range is not counted in one go.
+pub const LEDGER_COUNT_MAX: u64 = 1_000_000;
+/// Changes that are looked at for one page of a ledger of which only some states are wanted.
+pub const LEDGER_LOOK_MAX: u64 = 20_000;
+/// After so many failed attempts in a row the owner of a hook is told that it fails.
+pub const HOOK_FAILING_AFTER: u64 = 5;
+
+/// The shortest time that changes are kept, days: the longest span of retries and one day more.
+pub const JOURNAL_DAYS_MIN: u32 = 9;
+/// The longest time that anything is kept, days (ten years).
+pub const RETENTION_DAYS_MAX: u32 = 3_650;
+/// The smallest size to which a journal can be limited, bytes.
+pub const JOURNAL_BYTES_MIN: u64 = 1024 * 1024;
+/// What a change weighs in the journal beside its body, about, bytes.
+pub const CHANGE_BYTES: u64 = 256;
+/// Retention begins when this much is due, ms of age: a hook that stands still is told of a gap once for all
+/// of it.
+pub const RETENTION_SLACK_MS: i64 = 3_600_000;
+/// Changes, or attempts, that one commit of the retention removes.
+pub const RETENTION_COMMIT_CHANGES: usize = 500;
+/// Bytes, about, that one commit of the retention removes.
+pub const RETENTION_COMMIT_BYTES: u64 = 2 * 1024 * 1024;
+/// Deliveries that one commit of the retention gives up or removes, about.
+pub const RETENTION_COMMIT_PARKED: usize = 1_000;
+/// Changes that are weighed in one go when a journal is too large.
+pub const RETENTION_WEIGHED_MAX: usize = 100_000;
+/// Hooks that are judged in one go before changes are removed.
+pub const RETENTION_HOOKS_PAGE: u32 = 100;
+/// The retention looks for what is old this often, ms.
+pub const RETENTION_LOOK_MS: u64 = 60_000;
+/// The free space of the disk is looked at this often, ms.
+pub const DISK_LOOK_MS: u64 = 5_000;
+
+/// A connection to a PostgreSQL database is made, or given up, within this time, ms.
+pub const DATABASE_CONNECT_DEADLINE_MS: u64 = 5_000;
+/// A connection to the database on which nothing is acknowledged ends after this time, ms.
+pub const DATABASE_SILENCE_MAX_MS: u64 = 8_000;
+/// An answer of the database takes no longer, or the connection is given up, ms. Its own limit for a
+/// statement (8 s) comes first.
+pub const DATABASE_ANSWER_DEADLINE_MS: u64 = 10_000;
+/// A caller waits no longer for the fate of a commit in the database, ms; then it may come again.
+pub const DATABASE_COMMIT_DEADLINE_MS: u64 = 10_000;
+/// Longest pause between two tries to reach the database, ms.
+pub const DATABASE_PAUSE_MAX_MS: u64 = 1_000;
+
+/// Event types in one app's catalogue.
+pub const APP_EVENT_TYPES_MAX: u32 = 1_000;
+/// Longest JSON Schema of an event type, bytes.
+pub const SCHEMA_BYTES_MAX: usize = 16_384;
+/// Schemas within a schema, each counted as often as it is referred to.
+pub const SCHEMA_PARTS_MAX: u64 = 2_000;
+/// Longest pattern in a schema, bytes.
+pub const SCHEMA_PATTERN_BYTES_MAX: usize = 512;
+/// Largest compiled pattern of a schema, bytes.
+pub const SCHEMA_PATTERN_SIZE_MAX: usize = 256 * 1024;
+/// Parts of a schema times bytes of the data that it may be asked to judge.
+pub const SCHEMA_WORK_MAX: u64 = 50_000_000;
+/// Faults of one change that are told of.
+pub const SCHEMA_FAULTS_MAX: usize = 10;
+/// Compiled schemas kept in memory.
+pub const SCHEMAS_KEPT_MAX: usize = 2_048;
+/// Longest description or example of an event type, bytes.
+pub const EVENT_TYPE_TEXT_BYTES_MAX: usize = 16_384;

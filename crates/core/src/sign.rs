@@ -1,4 +1,8 @@
-//! Signing of deliveries after Standard Webhooks 1.0.0, scheme `v1` (HMAC-SHA256).
+//! Signing of deliveries after Standard Webhooks 1.0.0: scheme `v1` (HMAC-SHA256) here, `v1a` (Ed25519)
+//! in a file of its own.
+
+mod asymmetric;
+mod signing;
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,6 +16,9 @@ use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
 use crate::id::Ids;
+
+pub use asymmetric::{PublicKey, SigningKey, SigningKeyError, public_signature_header};
+pub use signing::{Scheme, Signing, SigningError};
 
 const SECRET_BYTES_NEW: usize = 32;
 const TOLERANCE_SECONDS: i64 = 300;

@@ -19,6 +19,8 @@ pub enum FailureClass {
     Timeout,
     /// The receiver closed the connection before its answer was complete.
     ConnectionClosed,
+    /// The operator's proxy did not let the connection out; says nothing about the receiver.
+    Proxy,
     /// The answer was not HTTP.
     Protocol,
     /// The headers of the answer were too large or too many.
@@ -27,7 +29,7 @@ pub enum FailureClass {
 
 impl FailureClass {
     /// Every class.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::EgressRefused,
         Self::Dns,
         Self::ConnectRefused,
@@ -36,6 +38,7 @@ impl FailureClass {
         Self::Tls,
         Self::Timeout,
         Self::ConnectionClosed,
+        Self::Proxy,
         Self::Protocol,
         Self::ResponseTooLarge,
     ];
@@ -51,6 +54,7 @@ impl FailureClass {
             Self::Tls => "tls",
             Self::Timeout => "timeout",
             Self::ConnectionClosed => "connection_closed",
+            Self::Proxy => "proxy",
             Self::Protocol => "protocol",
             Self::ResponseTooLarge => "response_too_large",
         }
@@ -72,6 +76,7 @@ impl FailureClass {
             Self::Tls => "the secure connection (TLS) could not be made",
             Self::Timeout => "the receiver did not finish its answer in time",
             Self::ConnectionClosed => "the receiver closed the connection before it answered",
+            Self::Proxy => "the proxy of this installation did not let the request out",
             Self::Protocol => "the answer was not valid HTTP",
             Self::ResponseTooLarge => "the headers of the answer were too large",
         }
@@ -98,6 +103,9 @@ impl FailureClass {
             }
             Self::ConnectionClosed => {
                 "the receiver or a proxy before it may have crashed or restarted: see its log"
+            }
+            Self::Proxy => {
+                "ask the operator to look at the proxy: its address, credentials and rules"
             }
             Self::Protocol => "check that an HTTP/1.1 server answers at that address and port",
             Self::ResponseTooLarge => "answer with at most 100 headers of 64 KiB together",

@@ -12,6 +12,12 @@ ALTER TABLE cursor ADD COLUMN selects TEXT;       -- JSON; absent: everything th
 ALTER TABLE cursor ADD COLUMN rate BIGINT;        -- attempts a second; absent: the hook's own
 ALTER TABLE cursor ADD COLUMN sent BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE cursor ADD COLUMN cancelled_at BIGINT;
+ALTER TABLE cursor ADD COLUMN total BIGINT;           -- changes it takes; absent: not counted
+
+-- The ledger finds what was parked, and ranges that begin before a page.
+CREATE INDEX parked_place ON parked (hook_no, first_seq);
+CREATE INDEX parked_range ON parked (hook_no, first_seq) WHERE last_seq > first_seq;
+CREATE INDEX attempt_range ON attempt (hook_no, first_seq) WHERE last_seq > first_seq;
 
 -- Its owner was told that the hook fails: only then is recovery told of.
 ALTER TABLE hook ADD COLUMN failing_told BIGINT NOT NULL DEFAULT 0 CHECK (failing_told IN (0, 1));

@@ -12,6 +12,12 @@ ALTER TABLE cursor ADD COLUMN selects TEXT;       -- JSON; absent: everything th
 ALTER TABLE cursor ADD COLUMN rate INTEGER;       -- attempts a second; absent: the hook's own
 ALTER TABLE cursor ADD COLUMN sent INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE cursor ADD COLUMN cancelled_at INTEGER;
+ALTER TABLE cursor ADD COLUMN total INTEGER;           -- changes it takes; absent: not counted
+
+-- The ledger finds what was parked, and ranges that begin before a page.
+CREATE INDEX parked_place ON parked (hook_no, first_seq);
+CREATE INDEX parked_range ON parked (hook_no, first_seq) WHERE last_seq > first_seq;
+CREATE INDEX attempt_range ON attempt (hook_no, first_seq) WHERE last_seq > first_seq;
 
 -- Its owner was told that the hook fails: only then is recovery told of.
 ALTER TABLE hook ADD COLUMN failing_told INTEGER NOT NULL DEFAULT 0 CHECK (failing_told IN (0, 1));
@@ -55,3 +61,35 @@ CREATE INDEX signing_key_app ON signing_key (app_no, key_no);
 -- Retention: what an app keeps, and what its journal weighs.
 ALTER TABLE app ADD COLUMN retention TEXT;        -- JSON; absent: the installation's
 ALTER TABLE app ADD COLUMN journal_bytes INTEGER NOT NULL DEFAULT 0;
+
+-- The attempt log without AUTOINCREMENT, which cost each insert a second row and a statement journal. A
+-- number may be used again when the newest attempts went with their app; an attempt's id holds its time too.
+CREATE TABLE attempt_2 (
+  attempt_no       INTEGER PRIMARY KEY,
+  hook_no          INTEGER NOT NULL,
+  cursor_no        INTEGER NOT NULL,
+  first_seq        INTEGER NOT NULL,
+  last_seq         INTEGER NOT NULL,
+  members          INTEGER NOT NULL,
+  group_key        TEXT NOT NULL DEFAULT '',
+  n                INTEGER NOT NULL,              -- 1, 2, 3 … of this delivery; a probe repeats the last n
+  outcome          TEXT NOT NULL CHECK (outcome IN ('delivered', 'failed')),
+  started_at       INTEGER NOT NULL,
+  dns_us           INTEGER,
+  connect_us       INTEGER,
+  tls_us           INTEGER,
+  first_byte_us    INTEGER,
+  total_us         INTEGER NOT NULL,
+  url              TEXT NOT NULL,
+  address          TEXT,
+  status           INTEGER,
+  error_class      TEXT,
+  error_detail     TEXT,
+  request_headers  TEXT,
+  response_headers TEXT,
+  response_body    BLOB
+) STRICT;
+INSERT INTO attempt_2 SELECT * FROM attempt;
+DROP TABLE attempt;
+ALTER TABLE attempt_2 RENAME TO attempt;
+CREATE INDEX attempt_delivery ON attempt (hook_no, first_seq);

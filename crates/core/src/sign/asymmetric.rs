@@ -1,0 +1,139 @@
+//! Scheme `v1a` of Standard Webhooks: Ed25519, so that a receiver verifies with a public key.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::signature::{Ed25519KeyPair, KeyPair};
+use zeroize::Zeroizing;
+
+use crate::clock::Timestamp;
+use crate::id::Ids;
+
+const SEED_BYTES: usize = 32;
+
+/// A private Ed25519 key of an app. `Debug` does not show it.
+pub struct SigningKey {
+    seed: Zeroizing<[u8; SEED_BYTES]>,
+    pair: Ed25519KeyPair,
+}
+
+/// The bytes are not the seed of a signing key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the seed of a signing key is 32 bytes")]
+pub struct SigningKeyError;
+
+/// What verifies the signatures of a [`SigningKey`]; printed `whpk_` and the base64 of its 32 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublicKey(pub [u8; 32]);
+
+impl SigningKey {
+    /// A new random key.
+    pub fn generate(ids: &Ids) -> Self {
+        let mut seed = Zeroizing::new([0; SEED_BYTES]);
+        ids.fill(&mut *seed);
+        Self::from_seed(&*seed).expect("any 32 bytes are a seed")
+    }
+
+    /// The key with this seed (RFC 8032 §5.1.5).
+    ///
+    /// # Errors
+    /// `seed` is not 32 bytes long.
+    pub fn from_seed(seed: &[u8]) -> Result<Self, SigningKeyError> {
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| SigningKeyError)?;
+        let seed = seed.try_into().map_err(|_| SigningKeyError)?;
+        Ok(Self { seed: Zeroizing::new(seed), pair })
+    }
+
+    /// The seed. It is the key: seal it.
+    pub fn seed(&self) -> &[u8] {
+        &*self.seed
+    }
+
+    /// What verifies its signatures.
+    pub fn public(&self) -> PublicKey {
+        let bytes = self.pair.public_key().as_ref();
+        PublicKey(bytes.try_into().expect("an Ed25519 public key has 32 bytes"))
+    }
+
+    fn sign(&self, message: &[u8]) -> String {
+        format!("v1a,{}", STANDARD.encode(self.pair.sign(message)))
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({})", self.public())
+    }
+}
+
+impl PublicKey {
+    /// The key in these bytes; `None` unless there are 32 of them.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "whpk_{}", STANDARD.encode(self.0))
+    }
+}
+
+/// The `v1a` part of `webhook-signature`: one signature over `id.timestamp.body` for each key,
+/// separated by spaces.
+pub fn public_signature_header<'k>(
+    keys: impl Iterator<Item = &'k SigningKey>,
+    id: &str,
+    at: Timestamp,
+    body: &[u8],
+) -> String {
+    let head = format!("{id}.{}.", at.unix_seconds());
+    let message = [head.as_bytes(), body].concat();
+    let signatures: Vec<_> = keys.map(|key| key.sign(&message)).collect();
+    signatures.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use ring::signature::{ED25519, UnparsedPublicKey};
+
+    use super::*;
+
+    #[test]
+    fn the_test_vector_of_rfc_8032_signs() {
+        let hex = |text: &str| -> Vec<u8> {
+            (0..text.len() / 2)
+                .map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap())
+                .collect()
+        };
+        let seed = hex("c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7");
+        let key = SigningKey::from_seed(&seed).unwrap();
+        let public = hex("fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025");
+        assert_eq!(key.public(), PublicKey::from_bytes(&public).unwrap());
+        let signature = hex(
+            "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+        );
+        assert_eq!(key.sign(&hex("af82")), format!("v1a,{}", STANDARD.encode(signature)));
+    }
+
+    #[test]
+    fn every_key_signs_and_none_is_shown() {
+        let ids = Ids::seeded(4);
+        let keys = [SigningKey::generate(&ids), SigningKey::generate(&ids)];
+        let header = public_signature_header(keys.iter(), "dlv_1", Timestamp(7_900), b"{}");
+        let signatures: Vec<&str> = header.split(' ').collect();
+        assert_eq!(signatures.len(), 2);
+        for (key, signature) in keys.iter().zip(signatures) {
+            let signature = STANDARD.decode(signature.strip_prefix("v1a,").unwrap()).unwrap();
+            let public = UnparsedPublicKey::new(&ED25519, key.public().0);
+            public.verify(b"dlv_1.7.{}", &signature).unwrap();
+            assert!(public.verify(b"dlv_1.8.{}", &signature).is_err());
+            let printed = format!("{key:?}");
+            assert!(printed.contains("whpk_") && !printed.contains(&format!("{:?}", key.seed())));
+        }
+        for bytes in [0, 31, 33] {
+            assert_eq!(SigningKey::from_seed(&vec![1; bytes]).err(), Some(SigningKeyError));
+        }
+    }
+}
