@@ -1,12 +1,14 @@
 //! Apps, the tenants.
 
+use tidings_core::catalogue::Validation;
 use tidings_core::clock::Timestamp;
 use tidings_core::id::{AppId, Bits96};
 use tidings_core::limits;
+use tidings_core::retention::AppRetention;
 
 use crate::sql::{Row, Sql, values};
 use crate::writer::Tx;
-use crate::{AuditEntry, Committed, Error, Result, Store, audit};
+use crate::{AuditEntry, Committed, Error, Result, Store, audit, retention};
 
 /// An app that is not deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +27,10 @@ pub struct App {
     pub seq: u64,
     /// Changes up to this `seq` are no longer kept.
     pub floor_seq: u64,
+    /// What it keeps, where it says so itself.
+    pub retention: AppRetention,
+    /// What happens to changes that are not as its catalogue says.
+    pub validation: Validation,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was last updated.
@@ -55,6 +61,10 @@ pub struct AppUpdate {
     pub external_id: Option<Option<String>>,
     /// A new address for hooks without a URL.
     pub webhook_url: Option<Option<String>>,
+    /// What it keeps from now on.
+    pub retention: Option<AppRetention>,
+    /// What happens to changes that are not as its catalogue says.
+    pub validation: Option<Validation>,
 }
 
 /// How much of what is limited an app has.
@@ -66,8 +76,8 @@ pub struct AppCounts {
     pub accounts: u32,
 }
 
-const COLUMNS: &str =
-    "app_no, id, name, external_id, webhook_url, seq, floor_seq, created_at, updated_at";
+const COLUMNS: &str = "app_no, id, name, external_id, webhook_url, seq, floor_seq, created_at, updated_at,
+    retention, validation";
 
 pub(crate) fn from_row(row: &Row<'_>) -> Result<App> {
     Ok(App {
@@ -78,6 +88,8 @@ pub(crate) fn from_row(row: &Row<'_>) -> Result<App> {
         webhook_url: row.get(4)?,
         seq: row.get(5)?,
         floor_seq: row.get(6)?,
+        retention: retention::own(row, 9)?,
+        validation: Validation::parse(&row.get::<String>(10)?).ok_or(Error::corrupt("app"))?,
         created_at: Timestamp(row.get(7)?),
         updated_at: Timestamp(row.get(8)?),
     })
@@ -211,19 +223,23 @@ impl Store {
     ) -> Result<App> {
         self.write(2, move |tx| {
             let app = get(&tx.sql, app_no)?.ok_or_else(|| Error::not_found("app"))?;
+            let keeps = update.retention.unwrap_or(app.retention);
+            let keeps = (keeps != AppRetention::default()).then(|| serde_json::to_string(&keeps));
             let app = tx
                 .sql
                 .row(
                     &format!(
                         "UPDATE app SET name = ?2, external_id = ?3, webhook_url = ?4,
-                           updated_at = ?5 WHERE app_no = ?1 RETURNING {COLUMNS}"
+                           updated_at = ?5, retention = ?6, validation = ?7 WHERE app_no = ?1 RETURNING {COLUMNS}"
                     ),
                     values![
                         app_no,
                         update.name.unwrap_or(app.name),
                         update.external_id.unwrap_or(app.external_id),
                         update.webhook_url.unwrap_or(app.webhook_url),
-                        now.0
+                        now.0,
+                        keeps.transpose()?,
+                        update.validation.unwrap_or(app.validation).as_str()
                     ],
                     from_row,
                 )
@@ -295,12 +311,18 @@ const ENDINGS: [&str; 4] = [
 ];
 
 /// What is erased then, in this order: ?1 the app, ?2 the most rows.
-const ERASURES: [&str; 7] = [
+const ERASURES: [&str; 10] = [
     "UPDATE end_user SET external_id = 'erased ' || user_no WHERE user_no IN
        (SELECT user_no FROM end_user
         WHERE app_no = ?1 AND external_id <> 'erased ' || user_no LIMIT ?2)",
     "DELETE FROM hook_secret WHERE secret_no IN (SELECT s.secret_no
        FROM hook h JOIN hook_secret s USING (hook_no) WHERE h.app_no = ?1 LIMIT ?2)",
+    "DELETE FROM hook_access WHERE hook_no IN (SELECT s.hook_no
+       FROM hook h JOIN hook_access s USING (hook_no) WHERE h.app_no = ?1 LIMIT ?2)",
+    "DELETE FROM signing_key WHERE key_no IN
+       (SELECT key_no FROM signing_key WHERE app_no = ?1 LIMIT ?2)",
+    "DELETE FROM event_type WHERE type_no IN
+       (SELECT type_no FROM event_type WHERE app_no = ?1 LIMIT ?2)",
     "DELETE FROM parked WHERE (hook_no, cursor_no, first_seq, group_key) IN
        (SELECT p.hook_no, p.cursor_no, p.first_seq, p.group_key
         FROM hook h JOIN parked p USING (hook_no) WHERE h.app_no = ?1 LIMIT ?2)",

@@ -3,10 +3,11 @@
 use tidings_core::clock::Timestamp;
 use tidings_core::delivery::Members;
 use tidings_core::id::{AppId, Bits96, ReplayId};
+use tidings_core::limits;
 
 use crate::audit::{self, AuditEntry};
 use crate::sql::{Row, Sql, values};
-use crate::{Committed, Error, Result, Store};
+use crate::{Committed, Error, Picks, Result, Store};
 
 /// An app as the engine sees it.
 #[derive(Clone, Debug)]
@@ -38,8 +39,42 @@ pub struct CursorRow {
     pub until_seq: Option<u64>,
     /// Bit `i` (least significant first): `settled_seq + 1 + i` is settled too.
     pub delivered: Vec<u8>,
+    /// What a replay takes; absent: everything that its hook selects.
+    pub picks: Option<Picks>,
+    /// Requests that a replay begins in a second, at most; absent: as many as the hook may.
+    pub rate: Option<u32>,
+    /// Changes that a replay has sent: they are delivered or parked.
+    pub sent: u64,
+    /// Changes that a replay takes in all, counted when it began; absent: not counted.
+    pub total: Option<u64>,
+    /// When a replay was ended before its time.
+    pub cancelled_at: Option<Timestamp>,
     /// When it began.
     pub created_at: Timestamp,
+}
+
+impl CursorRow {
+    /// Whether nothing is left to do for a replay.
+    pub fn is_over(&self) -> bool {
+        self.cancelled_at.is_some() || self.until_seq.is_some_and(|until| self.settled_seq >= until)
+    }
+}
+
+/// A replay to begin.
+#[derive(Clone, Debug)]
+pub struct NewReplay {
+    /// Its id.
+    pub id: ReplayId,
+    /// It takes changes with a greater `seq`,
+    pub after: u64,
+    /// up to this one or the last there is.
+    pub until: u64,
+    /// What it takes; absent: everything that its hook selects.
+    pub picks: Option<Picks>,
+    /// Requests that it begins in a second, at most.
+    pub rate: Option<u32>,
+    /// Changes that it takes in all, when they were counted.
+    pub total: Option<u64>,
 }
 
 /// A delivery that waits for its retry, or was given up.
@@ -55,6 +90,10 @@ pub struct ParkedRow {
     pub due_at: Option<Timestamp>,
     /// Why it was parked, in plain words.
     pub reason: String,
+    /// Hash of the key within which it is delivered in order.
+    pub key_hash: Option<i64>,
+    /// It waits behind an earlier one of its key rather than for its own time.
+    pub waits: bool,
 }
 
 const APP: &str = "SELECT a.app_no, a.id, a.webhook_url, a.seq, coalesce(m.matched_seq, 0)
@@ -74,6 +113,7 @@ fn app_from_row(row: &Row<'_>) -> Result<DispatchApp> {
 
 fn cursor_from_row(row: &Row<'_>) -> Result<CursorRow> {
     let id: Option<Vec<u8>> = row.get(2)?;
+    let picks: Option<String> = row.get(7)?;
     Ok(CursorRow {
         hook_no: row.get(0)?,
         cursor_no: row.get(1)?,
@@ -82,11 +122,16 @@ fn cursor_from_row(row: &Row<'_>) -> Result<CursorRow> {
         until_seq: row.get(4)?,
         delivered: row.get(5)?,
         created_at: Timestamp(row.get(6)?),
+        picks: picks.map(|picks| serde_json::from_str(&picks)).transpose()?,
+        rate: row.get(8)?,
+        sent: row.get(9)?,
+        total: row.get(10)?,
+        cancelled_at: row.get::<Option<i64>>(11)?.map(Timestamp),
     })
 }
 
-const CURSOR: &str =
-    "SELECT hook_no, cursor_no, id, settled_seq, until_seq, delivered, created_at FROM cursor";
+const CURSOR: &str = "SELECT hook_no, cursor_no, id, settled_seq, until_seq, delivered, created_at,
+    selects, rate, sent, total, cancelled_at FROM cursor";
 
 fn parked_from_row(row: &Row<'_>) -> Result<ParkedRow> {
     Ok(ParkedRow {
@@ -100,8 +145,14 @@ fn parked_from_row(row: &Row<'_>) -> Result<ParkedRow> {
         attempts: row.get(5)?,
         due_at: row.get::<Option<i64>>(6)?.map(Timestamp),
         reason: row.get(7)?,
+        key_hash: row.get(8)?,
+        waits: row.get(9)?,
     })
 }
+
+const PARKED: &str =
+    "SELECT cursor_no, first_seq, last_seq, members, group_key, attempts, due_at, reason,
+    key_hash, waits FROM parked WHERE hook_no = ?1 AND due_at IS NOT NULL";
 
 impl Store {
     /// Every app.
@@ -135,55 +186,107 @@ impl Store {
         .await
     }
 
-    /// The next parked deliveries of a hook by due time, whether due already or not.
+    /// The next parked deliveries of a hook that follow no order, by due time, whether due already or not.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn next_parked(&self, hook_no: i64, limit: usize) -> Result<Vec<ParkedRow>> {
         self.read(move |sql| {
+            let text = format!("{PARKED} AND key_hash IS NULL ORDER BY due_at, first_seq LIMIT ?2");
+            sql.rows(&text, values![hook_no, limit], parked_from_row)
+        })
+        .await
+    }
+
+    /// All parked deliveries of a hook that follow an order and are not given up.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn blocked(&self, hook_no: i64) -> Result<Vec<ParkedRow>> {
+        self.read(move |sql| {
+            let text = format!("{PARKED} AND key_hash IS NOT NULL ORDER BY key_hash, first_seq");
+            sql.rows(&text, values![hook_no], parked_from_row)
+        })
+        .await
+    }
+
+    /// Makes what was parked after `now` due at once: the clock was set back since, by nobody knows how much.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn unpark_the_future(&self, now: Timestamp) -> Result<()> {
+        self.write(1, move |tx| {
+            let text = "UPDATE parked SET due_at = ?1, parked_at = ?1
+                 WHERE due_at IS NOT NULL AND parked_at > ?1";
+            tx.sql.run(text, values![now.0])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The hooks that have a parked delivery which is not given up.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn hooks_with_parked(&self) -> Result<Vec<i64>> {
+        self.read(|sql| {
             sql.rows(
-                "SELECT cursor_no, first_seq, last_seq, members, group_key, attempts, due_at, reason
-                 FROM parked WHERE hook_no = ?1 AND due_at IS NOT NULL
-                 ORDER BY due_at, first_seq LIMIT ?2",
-                values![hook_no, limit],
-                parked_from_row,
+                "SELECT h.hook_no FROM hook h WHERE h.deleted_at IS NULL AND EXISTS
+                   (SELECT 1 FROM parked p WHERE p.hook_no = h.hook_no AND p.due_at IS NOT NULL)",
+                values![],
+                |row| row.get(0),
             )
         })
         .await
     }
 
-    /// Begins a replay of the changes in `(after, until]`.
+    /// Begins a replay into a hook. Those that ended long ago are forgotten.
     ///
     /// # Errors
     /// Gone when `after` lies below what is kept.
     pub async fn create_replay(
         &self,
         hook_no: i64,
-        id: ReplayId,
-        after: u64,
-        until: u64,
+        new: NewReplay,
         audit: AuditEntry,
         now: Timestamp,
     ) -> Result<CursorRow> {
-        self.write(4, move |tx| {
+        self.write(8, move |tx| {
             let (app_no, seq, floor) = app_of(&tx.sql, hook_no)?;
-            if after < floor {
+            if new.after < floor {
                 return Err(Error::gone(floor + 1));
             }
             tx.sql.run(
-                "INSERT INTO cursor (hook_no, cursor_no, kind, id, settled_seq, until_seq, created_at)
+                "DELETE FROM cursor WHERE hook_no = ?1 AND kind = 'replay'
+                   AND (settled_seq >= until_seq OR cancelled_at IS NOT NULL)
+                   AND cursor_no <= (SELECT max(cursor_no) FROM cursor WHERE hook_no = ?1) - ?2",
+                values![hook_no, limits::HOOK_REPLAYS_KEPT],
+            )?;
+            let picks = new.picks.as_ref().map(serde_json::to_string).transpose()?;
+            tx.sql.run(
+                "INSERT INTO cursor (hook_no, cursor_no, kind, id, settled_seq, until_seq, created_at,
+                   selects, rate, total)
                  VALUES (?1, (SELECT coalesce(max(cursor_no), 0) + 1 FROM cursor WHERE hook_no = ?1),
-                   'replay', ?2, ?3, ?4, ?5)",
-                values![hook_no, id.0.to_bytes(), after.min(seq), until.min(seq), now.0],
+                   'replay', ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                values![
+                    hook_no,
+                    new.id.0.to_bytes(),
+                    new.after.min(seq),
+                    new.until.min(seq),
+                    now.0,
+                    picks,
+                    new.rate,
+                    new.total,
+                ],
             )?;
             audit::insert(&tx.sql, Some(app_no), &audit, now)?;
             tx.announce.push(Committed::Hook(hook_no));
-            replay(&tx.sql, hook_no, id)
+            replay(&tx.sql, hook_no, new.id)
         })
         .await
     }
 
-    /// Ends a replay before its time. What it parked goes on.
+    /// Ends a replay before its time, if it has not ended. What it parked goes on.
     ///
     /// # Errors
     /// Not found when the hook has no such replay.
@@ -197,8 +300,9 @@ impl Store {
         self.write(4, move |tx| {
             let (app_no, _, _) = app_of(&tx.sql, hook_no)?;
             tx.sql.run(
-                "UPDATE cursor SET until_seq = settled_seq WHERE hook_no = ?1 AND id = ?2",
-                values![hook_no, id.0.to_bytes()],
+                "UPDATE cursor SET cancelled_at = ?3 WHERE hook_no = ?1 AND id = ?2
+                   AND settled_seq < until_seq AND cancelled_at IS NULL",
+                values![hook_no, id.0.to_bytes(), now.0],
             )?;
             audit::insert(&tx.sql, Some(app_no), &audit, now)?;
             tx.announce.push(Committed::Hook(hook_no));
@@ -207,13 +311,32 @@ impl Store {
         .await
     }
 
-    /// A replay of a hook. It is finished when `settled_seq` has reached `until_seq`.
+    /// A replay of a hook. See [`CursorRow::is_over`].
     ///
     /// # Errors
     /// Not found when the hook has no such replay.
     pub async fn replay(&self, hook_no: i64, id: ReplayId) -> Result<CursorRow> {
         self.read(move |sql| replay(sql, hook_no, id)).await
     }
+}
+
+/// The ranges up to `until` that a cursor has not settled, by where it stands and the bitmap of what is
+/// settled above.
+pub(crate) fn unsettled(settled_seq: u64, above: &[u8], until: u64) -> Vec<(u64, u64)> {
+    let bits = above.iter().flat_map(|byte| (0..8).map(move |bit| byte & (1 << bit) != 0));
+    let settled = (settled_seq + 1..=until).zip(bits).filter(|(_, settled)| *settled);
+    let mut ranges = Vec::new();
+    let mut from = settled_seq + 1;
+    for (seq, _) in settled {
+        if from < seq {
+            ranges.push((from, seq - 1));
+        }
+        from = seq + 1;
+    }
+    if from <= until {
+        ranges.push((from, until));
+    }
+    ranges
 }
 
 fn replay(sql: &Sql<'_>, hook_no: i64, id: ReplayId) -> Result<CursorRow> {

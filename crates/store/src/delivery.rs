@@ -148,7 +148,7 @@ fn attempt_from_row(row: &Row<'_>) -> Result<AttemptDetail> {
 }
 
 /// An attempt's id: the millisecond it began and its row number. So it needs no column of its own.
-fn attempt_id(attempt_no: i64, started_at: Timestamp) -> AttemptId {
+pub(crate) fn attempt_id(attempt_no: i64, started_at: Timestamp) -> AttemptId {
     let millis = u128::from(started_at.0.max(0).unsigned_abs()) << 48;
     AttemptId(Bits96::new(millis | u128::from(attempt_no.unsigned_abs())))
 }
@@ -275,33 +275,43 @@ impl Store {
         .await
     }
 
-    /// Makes a delivery due at once, with a fresh schedule.
+    /// Makes a delivery due at once, with a fresh schedule. `key_hash` is the key within which it goes
+    /// out in order; one that waits already keeps its own.
     ///
     /// # Errors
-    /// When the store cannot write.
+    /// Conflict when another range that begins with the same change is parked in its place.
     pub async fn resend(
         &self,
         app_no: i64,
         hook_no: i64,
         members: Members,
+        key_hash: Option<i64>,
         audit: AuditEntry,
         now: Timestamp,
     ) -> Result<()> {
         self.write(2, move |tx| {
             let cursor_no: Option<i64> = tx.sql.row(
-                "SELECT cursor_no FROM parked WHERE hook_no = ?1 AND first_seq = ?2 AND group_key = ?3
-                 ORDER BY cursor_no LIMIT 1",
-                values![hook_no, members.first_seq, &members.group],
+                "SELECT cursor_no FROM parked WHERE hook_no = ?1 AND first_seq = ?2 AND last_seq = ?3
+                   AND members = ?4 AND group_key = ?5 ORDER BY cursor_no LIMIT 1",
+                values![
+                    hook_no,
+                    members.first_seq,
+                    members.last_seq,
+                    members.count,
+                    &members.group
+                ],
                 |row| row.get(0),
             )?;
-            tx.sql.run(
+            let written = tx.sql.run(
                 "INSERT INTO parked (hook_no, cursor_no, first_seq, last_seq, members, group_key,
-                   attempts, due_at, reason, parked_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, 'resend was asked for', ?7)
+                   attempts, due_at, reason, parked_at, key_hash)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, 'resend was asked for', ?7, ?8)
                  ON CONFLICT (hook_no, cursor_no, first_seq, group_key) DO UPDATE SET
-                   last_seq = excluded.last_seq, members = excluded.members, attempts = 0,
-                   due_at = excluded.due_at, reason = excluded.reason,
-                   parked_at = excluded.parked_at, waits = 0",
+                   key_hash = CASE WHEN parked.due_at IS NULL THEN excluded.key_hash
+                                   ELSE parked.key_hash END,
+                   attempts = 0, due_at = excluded.due_at, reason = excluded.reason,
+                   parked_at = excluded.parked_at, waits = 0
+                 WHERE parked.last_seq = excluded.last_seq AND parked.members = excluded.members",
                 values![
                     hook_no,
                     cursor_no.unwrap_or(0),
@@ -309,9 +319,15 @@ impl Store {
                     members.last_seq,
                     members.count,
                     members.group,
-                    now.0
+                    now.0,
+                    key_hash
                 ],
             )?;
+            if written == 0 {
+                // Its row would replace that of another range, whose changes would be lost.
+                let why = "another delivery that begins with the same change is parked; resend that one";
+                return Err(Error::conflict(why));
+            }
             audit::insert(&tx.sql, Some(app_no), &audit, now)?;
             tx.announce.push(Committed::Hook(hook_no));
             Ok(())

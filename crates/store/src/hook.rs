@@ -1,5 +1,6 @@
 //! Hooks, their versions and secrets.
 
+mod access;
 mod write;
 
 use std::ops::ControlFlow;
@@ -12,7 +13,7 @@ use crate::app::bits;
 use crate::sql::{Row, Sql, Value, values};
 use crate::{Error, Result, Store};
 
-pub(crate) use write::set_status;
+pub(crate) use write::{enable, set_status};
 
 /// A stored hook.
 #[derive(Clone, Debug)]
@@ -53,6 +54,8 @@ pub struct Hook {
     pub consecutive_failures: u64,
     /// Since when nothing but failures.
     pub failing_since: Option<Timestamp>,
+    /// The owner was told that it fails: only then recovery is told of.
+    pub failing_told: bool,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -96,6 +99,10 @@ pub struct NewHook {
     pub expires_at: Option<Timestamp>,
     /// Receive changes with a greater `seq`; absent: from now on.
     pub after_seq: Option<u64>,
+    /// How it gets in at its receiver, sealed.
+    pub access: Option<NewSecret>,
+    /// Why it begins disabled; absent: it begins active.
+    pub disabled: Option<String>,
 }
 
 /// A sealed secret to store.
@@ -131,6 +138,8 @@ pub struct HookUpdate {
     pub service: Option<Service>,
     /// New selection, from the app's next change on.
     pub selection: Option<Selection>,
+    /// New way in at its receiver, sealed; `None`: none any more.
+    pub access: Option<Option<NewSecret>>,
     /// New status with its reason.
     pub status: Option<(HookStatus, Option<String>)>,
     /// Jump the backlog while changing the status, and note why.
@@ -141,7 +150,7 @@ pub struct HookUpdate {
 const SELECT: &str = "SELECT h.hook_no, h.id, h.app_no, a.id, h.owner_grant_no, h.user_no,
     h.external_id, h.description, h.url, h.service, h.status, h.status_reason, h.expires_at, h.runs,
     h.failures, h.consecutive_failures, h.failing_since, h.created_at, h.updated_at,
-    v.from_seq, v.selection
+    v.from_seq, v.selection, h.failing_told
   FROM (SELECT * FROM hook WHERE deleted_at IS NULL AND [which]) h
   JOIN app a ON a.app_no = h.app_no LEFT JOIN hook_version v ON v.hook_no = h.hook_no
   ORDER BY h.hook_no, v.from_seq";
@@ -165,6 +174,7 @@ fn from_row(row: &Row<'_>) -> Result<Hook> {
         failures: row.get(14)?,
         consecutive_failures: row.get(15)?,
         failing_since: row.get::<Option<i64>>(16)?.map(Timestamp),
+        failing_told: row.get(21)?,
         created_at: Timestamp(row.get(17)?),
         updated_at: Timestamp(row.get(18)?),
         versions: Vec::new(),
@@ -177,7 +187,7 @@ fn version_from_row(row: &Row<'_>) -> Result<(u64, Selection)> {
     Ok((from_seq, serde_json::from_str(&row.get::<String>(20)?)?))
 }
 
-fn list(sql: &Sql<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Hook>> {
+pub(crate) fn list(sql: &Sql<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Hook>> {
     let mut hooks: Vec<Hook> = Vec::new();
     sql.each(&SELECT.replace("[which]", which), values, |row| {
         let hook_no: i64 = row.get(0)?;
@@ -191,7 +201,7 @@ fn list(sql: &Sql<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Hook>> {
     Ok(hooks)
 }
 
-fn find(sql: &Sql<'_>, which: &str, values: &[Value<'_>]) -> Result<Option<Hook>> {
+pub(crate) fn find(sql: &Sql<'_>, which: &str, values: &[Value<'_>]) -> Result<Option<Hook>> {
     Ok(list(sql, which, values)?.pop())
 }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tidings_core::change::{Change, NewChange, Origin, Subject};
 use tidings_core::clock::Timestamp;
 use tidings_core::id::{Bits96, ChangeId};
-use tidings_core::limits;
+use tidings_core::{fault, limits};
 
 use crate::sql::{Row, Sql, values};
 use crate::{Error, Result, Store};
@@ -77,11 +77,41 @@ fn from_row(row: &Row<'_>) -> Result<Change> {
     })
 }
 
-fn range(sql: &Sql<'_>, app_no: i64, after: u64, until: u64, limit: usize) -> Result<Vec<Change>> {
+pub(crate) fn range(
+    sql: &Sql<'_>,
+    app_no: i64,
+    after: u64,
+    until: u64,
+    limit: usize,
+) -> Result<Vec<Change>> {
+    page(sql, "", app_no, after, until, limit)
+}
+
+/// As [`range`], without the bodies.
+pub(crate) fn heads(
+    sql: &Sql<'_>,
+    app_no: i64,
+    after: u64,
+    until: u64,
+    limit: usize,
+) -> Result<Vec<Change>> {
+    page(sql, " AND 1 = 0", app_no, after, until, limit)
+}
+
+/// Changes in `(after, until]` with the bodies that `which` lets through.
+fn page(
+    sql: &Sql<'_>,
+    which: &str,
+    app_no: i64,
+    after: u64,
+    until: u64,
+    limit: usize,
+) -> Result<Vec<Change>> {
     let (mut changes, mut bytes) = (Vec::<Change>::new(), 0);
     sql.each(
         &format!(
-            "{SELECT} WHERE c.app_no = ?1 AND c.seq > ?2 AND c.seq <= ?3 ORDER BY c.seq LIMIT ?4"
+            "{SELECT}{which} WHERE c.app_no = ?1 AND c.seq > ?2 AND c.seq <= ?3
+             ORDER BY c.seq LIMIT ?4"
         ),
         values![app_no, after, until, limit],
         |row| {
@@ -120,6 +150,7 @@ impl Store {
             }
             let appended = append_one(tx, append)?;
             remember(&tx.sql, &appended, &once, now)?;
+            fault::point("publish.remembered");
             Ok(Published { appended, replayed: false })
         })
         .await

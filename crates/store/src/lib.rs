@@ -11,14 +11,18 @@ mod cursor;
 mod database;
 mod delivery;
 mod error;
+mod event_type;
 mod grant;
 mod hook;
 mod journal;
+mod ledger;
 mod listen;
 mod migrate;
 mod mirror;
 mod read;
+mod retention;
 mod settle;
+mod signing_key;
 mod sql;
 mod writer;
 
@@ -33,14 +37,20 @@ pub use account::{
 };
 pub use app::{App, AppCounts, AppUpdate, NewApp};
 pub use audit::{AuditEntry, AuditRow};
-pub use cursor::{CursorRow, DispatchApp, ParkedRow};
+pub use cursor::{CursorRow, DispatchApp, NewReplay, ParkedRow};
 pub use delivery::{AttemptDetail, DeliveryRow, DeliveryStatus};
 pub use error::Error;
+pub use event_type::{EventType, NewEventType};
 pub use grant::{EndUser, Grant, GrantKind, NewGrant};
 pub use hook::{Hook, HookSecret, HookUpdate, NewHook, NewSecret};
 pub use journal::{Appended, Idempotency, Published};
+pub use ledger::{
+    LedgerAttempt, LedgerBounds, LedgerCounts, LedgerEntry, LedgerPage, LedgerState, Picked, Picks,
+};
 pub use mirror::{Collection, CollectionWrite, Item, ItemWrite, MirrorCommit};
+pub use retention::{Gap, KeptApp, Trimmed};
 pub use settle::{AttemptRecord, CursorWrite, HookCount, ParkedWrite, Settle};
+pub use signing_key::{NewSigningKey, SigningKeyRow};
 
 use database::Database;
 use read::Readers;
@@ -99,7 +109,8 @@ impl Store {
     /// When the URL is none, the server cannot be reached or refuses, another process uses the database, or
     /// its schema is newer than this binary or was altered. No error shows the password.
     pub fn connect(database_url: &str) -> Result<Self> {
-        let database = Database::parse(database_url)?;
+        let database = Database::parse(database_url)
+            .map_err(|why| Error::schema(format!("database_url {why}")))?;
         let (committed, _) = broadcast::channel(ANNOUNCEMENTS_KEPT);
         // A connection drives itself, which an async thread does not allow.
         let opening = std::thread::scope(|scope| {
@@ -109,6 +120,14 @@ impl Store {
         listen::start(database.clone(), &committed)?;
         let writer = Writer::start(Backend::Postgres(Box::new(server)), committed.clone())?;
         Ok(Self { writer, readers: Readers::postgres(database), committed })
+    }
+
+    /// Whether `database_url` is one that [`Store::connect`] understands; nothing is connected.
+    ///
+    /// # Errors
+    /// As of [`Store::connect`] when it is none, without the password.
+    pub fn check_url(database_url: &str) -> Result<()> {
+        Database::parse(database_url).map(drop)
     }
 
     /// Listens to what is committed from now on.

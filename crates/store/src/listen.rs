@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use tidings_core::limits;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, timeout_at};
@@ -20,12 +21,13 @@ const TELL_EVERY: Duration = Duration::from_millis(10);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// What was committed is announced within this time.
 const ANNOUNCED_WITHIN: Duration = Duration::from_millis(50);
-/// The server answers within this time, or the connection is given up.
-const ANSWER_MAX: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_millis(limits::DATABASE_ANSWER_DEADLINE_MS);
 /// Between connections.
 const PAUSE: Duration = Duration::from_secs(1);
+/// A hint need not survive a crash, so it waits for no disk.
+const SESSION: &str = "SET synchronous_commit = off; LISTEN tidings";
 /// Hints that wait; more of them would say no more.
-const HINTS_MAX: usize = 16;
+const HINTS_KEPT: usize = 16;
 
 /// Starts the thread that listens. It ends with the store.
 pub(crate) fn start(database: Database, committed: &broadcast::Sender<Committed>) -> Result<()> {
@@ -38,6 +40,7 @@ pub(crate) fn start(database: Database, committed: &broadcast::Sender<Committed>
         ours: committed.subscribe(),
         announce: committed.downgrade(),
         seen: HashMap::new(),
+        looked: false,
         verbs: false,
         appended: false,
     };
@@ -55,6 +58,8 @@ struct Listener {
     announce: broadcast::WeakSender<Committed>,
     /// Last `seq` and `hooks_version` of each app that we know of.
     seen: HashMap<i64, (i64, i64)>,
+    /// Whether `seen` has all apps: before the first look nobody was told anything else.
+    looked: bool,
     /// We committed something other than changes since the last look.
     verbs: bool,
     /// We committed something that others were not told of.
@@ -66,25 +71,27 @@ struct Closed;
 
 impl Listener {
     async fn run(mut self) {
+        let mut missed = false;
         loop {
             let connected = async {
-                let (hint, hints) = mpsc::channel(HINTS_MAX);
+                let (hint, hints) = mpsc::channel(HINTS_KEPT);
                 let (client, _driver) = self.database.connect(Some(hint)).await?;
-                client.batch_execute("LISTEN tidings").await?;
+                client.batch_execute(SESSION).await?;
                 Ok::<_, Error>((client, hints))
             };
             // What goes wrong here is said by the writer, whose connection ends too.
-            if let Ok(Ok((client, hints))) = timeout(ANSWER_MAX, connected).await {
-                let ended = self.listen(&client, hints).await;
-                if let Ok(Closed) = ended {
+            if let Ok(Ok((client, hints))) = timeout(ANSWER, connected).await {
+                if std::mem::replace(&mut missed, true) {
+                    // Whatever happened between the connections was not heard.
+                    self.elsewhere();
+                }
+                if let Ok(Closed) = self.listen(&client, hints).await {
                     return;
                 }
             }
             if self.rest().await.is_err() {
                 return;
             }
-            // Whatever happened meanwhile was not heard.
-            self.elsewhere();
         }
     }
 
@@ -160,7 +167,7 @@ impl Listener {
                 return Ok(Err(closed));
             }
         }
-        let (first, mut moved) = (self.seen.is_empty(), false);
+        let mut moved = false;
         for row in rows {
             let (seq, version): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
             let seen = self.seen.entry(row.try_get(0)?).or_default();
@@ -168,9 +175,10 @@ impl Listener {
             *seen = (seen.0.max(seq), seen.1.max(version));
         }
         self.verbs = false;
-        if moved && !first {
+        if moved && self.looked {
             self.elsewhere();
         }
+        self.looked = true;
         Ok(Ok(()))
     }
 
@@ -186,5 +194,5 @@ impl Listener {
 async fn ask<T>(
     answer: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
 ) -> Result<T> {
-    Ok(timeout(ANSWER_MAX, answer).await.map_err(|_| Error::unavailable())??)
+    Ok(timeout(ANSWER, answer).await.map_err(|_| Error::unavailable())??)
 }

@@ -14,7 +14,7 @@ use crate::{Error, Result, Store};
 const READERS_MAX: usize = 8;
 
 /// A reader changes nothing and waits for nothing for long.
-const SESSION: &str = "SET default_transaction_read_only = on; SET statement_timeout = '10s';
+const SESSION: &str = "SET default_transaction_read_only = on; SET statement_timeout = '8s';
     SET lock_timeout = '5s'; SET jit = off";
 
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use tidings_core::clock::Timestamp;
 use tidings_core::delivery::Members;
 use tidings_core::hook::HookStatus;
 
-use crate::sql::Engine;
+use crate::sql::{Engine, Sql, values};
 use crate::writer::Tx;
 use crate::{Committed, Result, Store, hook, journal};
 
@@ -27,6 +27,10 @@ pub struct Settle {
     pub counts: Vec<HookCount>,
     /// Hooks to disable, with the reason in plain words.
     pub disabled: Vec<(i64, String)>,
+    /// Disabled hooks that go on, after a successful test event.
+    pub enabled: Vec<i64>,
+    /// Whether the owner of a hook was told that it fails.
+    pub failing_told: Vec<(i64, bool)>,
     /// Operational changes: `(app_no, change)`.
     pub changes: Vec<(i64, NewChange)>,
 }
@@ -40,6 +44,8 @@ impl Settle {
             + self.matched.len()
             + self.counts.len()
             + self.disabled.len()
+            + self.enabled.len()
+            + self.failing_told.len()
             + 2 * self.changes.len()
     }
 }
@@ -106,6 +112,10 @@ pub enum ParkedWrite {
         due_at: Option<Timestamp>,
         /// Why, in plain words.
         reason: String,
+        /// Hash of the key within which it is delivered in order.
+        key_hash: Option<i64>,
+        /// It waits behind an earlier one of its key rather than for its own time.
+        waits: bool,
     },
     /// It was delivered.
     Remove {
@@ -136,6 +146,8 @@ pub enum CursorWrite {
         settled_seq: u64,
         /// Bit `i`: `settled_seq + 1 + i` is settled too.
         delivered: Vec<u8>,
+        /// Changes that a replay has sent; 0 for a live cursor.
+        sent: u64,
     },
 }
 
@@ -180,9 +192,20 @@ fn apply(tx: &mut Tx<'_>, settle: &Settle, now: Timestamp) -> Result<()> {
         Engine::Sqlite => rows::write(&tx.sql, settle, now)?,
         Engine::Postgres => columns::write(&tx.sql, settle, now)?,
     }
+    for attempt in settle.attempts.iter().filter(|attempt| attempt.delivered && attempt.cursor_no > 0) {
+        made_good(&tx.sql, attempt)?;
+    }
     for (hook_no, reason) in &settle.disabled {
         hook::set_status(&tx.sql, *hook_no, HookStatus::Disabled, Some(reason))?;
         tx.announce.push(Committed::Hook(*hook_no));
+    }
+    for hook_no in &settle.enabled {
+        hook::enable(&tx.sql, *hook_no)?;
+        tx.announce.push(Committed::Hook(*hook_no));
+    }
+    for (hook_no, told) in &settle.failing_told {
+        let told_and_hook = values![told, hook_no];
+        tx.sql.run("UPDATE hook SET failing_told = ?1 WHERE hook_no = ?2", told_and_hook)?;
     }
     for (app_no, change) in &settle.changes {
         match journal::append(tx, *app_no, vec![change.clone()], now) {
@@ -191,5 +214,16 @@ fn apply(tx: &mut Tx<'_>, settle: &Settle, now: Timestamp) -> Result<()> {
             done => drop(done?),
         }
     }
+    Ok(())
+}
+
+/// A replay delivered what a cursor had given up.
+fn made_good(sql: &Sql<'_>, attempt: &AttemptRecord) -> Result<()> {
+    let members = &attempt.members;
+    sql.run(
+        "DELETE FROM parked WHERE hook_no = ?1 AND first_seq = ?2 AND last_seq = ?3 AND group_key = ?4
+           AND due_at IS NULL",
+        values![attempt.hook_no, members.first_seq, members.last_seq, &members.group],
+    )?;
     Ok(())
 }

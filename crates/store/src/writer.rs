@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tidings_core::limits;
+use tidings_core::{fault, limits};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use batch::Batch;
@@ -209,7 +209,7 @@ impl Backend {
         match self {
             // A disk of our own answers or fails.
             Self::Sqlite(_) => Duration::MAX,
-            Self::Postgres(_) => postgres::PATIENCE,
+            Self::Postgres(_) => Duration::from_millis(limits::DATABASE_COMMIT_DEADLINE_MS),
         }
     }
 
@@ -275,11 +275,14 @@ impl Thread {
 
     /// Commits the first message and whatever else waits, then answers.
     fn commit(&mut self, first: Message) {
+        fault::point("writer.taken");
         let began = Instant::now();
         let mut batch = Batch::begin(self.backend.sql());
+        fault::point("writer.begun");
         let mut next = Some(first);
         while let Some(message) = next.take() {
             batch.take(message);
+            fault::point("writer.job");
             if batch.is_lost() || began.elapsed() > COMMIT_TIME_MAX {
                 break;
             }
@@ -292,15 +295,18 @@ impl Thread {
         let done = batch.commit();
         let fate = self.backend.fate(done.commit, &mut self.receiver);
         if fate == Fate::Durable {
+            fault::point("writer.durable");
             self.commits.fetch_add(1, Ordering::Relaxed);
             for event in done.announce {
                 // No listener is not an error.
                 drop(self.announcements.send(event));
             }
         }
+        fault::point("writer.announced");
         for answer in done.answers {
             answer(fate);
         }
+        fault::point("writer.answered");
         if let Backend::Sqlite(embedded) = &mut self.backend {
             embedded.wrote(done.rows);
         }

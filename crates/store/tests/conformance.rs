@@ -4,20 +4,30 @@
 //! runs once a backend, each named by its constructor in [`support::Backend`].
 #![expect(clippy::unwrap_used, reason = "this is a test")]
 
+#[path = "conformance/access.rs"]
+mod access;
 #[path = "conformance/accounts.rs"]
 mod accounts;
 #[path = "conformance/cursors.rs"]
 mod cursors;
 #[path = "conformance/deliveries.rs"]
 mod deliveries;
+#[path = "conformance/event_types.rs"]
+mod event_types;
 #[path = "conformance/hooks.rs"]
 mod hooks;
 #[path = "conformance/journal.rs"]
 mod journal;
+#[path = "conformance/histories.rs"]
+mod histories;
+#[path = "conformance/ledger.rs"]
+mod ledger;
 #[path = "conformance/opening.rs"]
 mod opening;
 #[path = "conformance/publish.rs"]
 mod publish;
+#[path = "conformance/retention.rs"]
+mod retention;
 #[path = "conformance/support.rs"]
 mod support;
 #[path = "conformance/syncing.rs"]
@@ -45,10 +55,12 @@ macro_rules! conformance {
 conformance! { [sqlite postgres] {
     journal:
         seq_is_gapless_and_visible_in_order
+        numbers_follow_commits_on_several_apps_whoever_appends
         a_failed_job_rolls_back_alone
         a_commit_is_announced_in_order_after_it_is_durable
         many_publishers_share_commits
-        a_time_finds_its_place_in_the_journal;
+        a_time_finds_its_place_in_the_journal
+        no_character_keeps_a_change_out;
     publish:
         publish_is_idempotent_under_parallel_repetition
         a_key_belongs_to_one_request_of_one_app
@@ -57,15 +69,41 @@ conformance! { [sqlite postgres] {
         settle_moves_cursors_only_forward
         a_current_hook_has_no_cursor_row
         parked_deliveries_come_by_due_time
+        what_follows_an_order_is_read_apart
+        a_settle_enables_and_remembers_what_was_told
         exhausted_is_visible_and_resend_makes_it_due
+        what_was_parked_after_now_is_due_at_once
         skip_backlog_notes_what_was_jumped
         replay_begins_and_is_cancelled;
     deliveries:
         deliveries_are_listed_by_status;
+    ledger:
+        the_ledger_knows_every_state
+        a_ledger_judges_by_the_version_in_force
+        the_members_of_a_range_count_once_each
+        what_is_trimmed_is_gone_and_counts_as_filtered_unless_it_was_summed
+        a_replay_takes_what_it_was_asked_for
+        what_a_replay_delivers_is_no_longer_given_up;
+    histories:
+        counts_add_up_and_each_state_is_right_after_any_history;
+    event_types:
+        an_event_type_is_written_replaced_and_removed
+        an_app_says_how_strictly_it_is_validated;
+    retention:
+        old_changes_go_in_bounded_commits_and_seq_stays_gapless
+        a_hook_that_lags_is_passed_over_visibly
+        a_range_stays_until_its_last_change_goes
+        a_journal_that_is_too_large_is_trimmed_before_its_time
+        attempts_go_by_their_own_age
+        the_journal_of_a_deleted_app_goes_too;
     hooks:
         hook_versions_apply_from_their_seq
         secrets_overlap_and_expire
         hooks_are_found_by_app_and_user;
+    access:
+        an_access_is_replaced_and_taken_away
+        a_hook_may_begin_disabled
+        signing_keys_overlap_and_expire;
     accounts:
         mirror_rows_and_changes_commit_together
         deleting_an_account_erases_content_and_keeps_seq

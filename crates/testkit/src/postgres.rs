@@ -2,7 +2,7 @@
 //! for test cases.
 
 use std::fs::File;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use tidings_core::id::Ids;
 
 /// Names a running server for all test cases, as `postgres://user@host:port/postgres`: its user must be
 /// able to create databases. Without it each case starts a server of its own, which takes seconds.
-pub const SERVER_URL: &str = "TIDINGS_TEST_POSTGRES_URL";
+pub const SERVER_URL: &str = "TEST_POSTGRES_URL";
 
 /// A start or a stop takes no longer.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -29,6 +29,8 @@ pub enum Stop {
     Fast,
     /// As a crash: the next start recovers.
     Immediate,
+    /// The main process is killed; those that serve connections notice and end by themselves.
+    Kill,
 }
 
 /// A server with its data, synced to disk as in production, in a temporary directory. It is stopped when it
@@ -77,27 +79,33 @@ impl PostgresServer {
     /// When it does not become ready.
     pub fn resume(&mut self) {
         let log = self.directory.path().join("log");
-        let child = self
-            .command("postgres")
+        self.child = Some(self.launch(&log));
+        let started = Instant::now();
+        while !self.is_ready() {
+            let child = self.child.as_mut().expect("it was started");
+            let ended = child.try_wait().expect("a child of ours can be asked").is_some();
+            let said = || std::fs::read_to_string(&log).unwrap_or_default();
+            // What a killed server left behind may be in the way for a moment.
+            let give_up = if ended { DEADLINE / 6 } else { DEADLINE };
+            assert!(started.elapsed() < give_up, "postgres is not ready: {}", said());
+            std::thread::sleep(LOOK);
+            if ended {
+                self.child = Some(self.launch(&log));
+            }
+        }
+    }
+
+    fn launch(&self, log: &Path) -> Child {
+        self.command("postgres")
             .arg("-D")
             .arg(self.data())
             .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-k"])
             .arg(self.directory.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(File::create(&log).expect("the directory can be written"))
+            .stderr(File::create(log).expect("the directory can be written"))
             .spawn()
-            .expect("postgres can be run");
-        self.child = Some(child);
-        let started = Instant::now();
-        while !self.is_ready() {
-            let child = self.child.as_mut().expect("it was started");
-            let ended = child.try_wait().expect("a child of ours can be asked");
-            let said = || std::fs::read_to_string(&log).unwrap_or_default();
-            assert!(ended.is_none(), "postgres ended at once: {}", said());
-            assert!(started.elapsed() < DEADLINE, "postgres is not ready: {}", said());
-            std::thread::sleep(LOOK);
-        }
+            .expect("postgres can be run")
     }
 
     /// Stops it, if it runs, and waits for its end.
@@ -109,10 +117,16 @@ impl PostgresServer {
         let signal = match how {
             Stop::Fast => "-INT",
             Stop::Immediate => "-QUIT",
+            Stop::Kill => "-KILL",
         };
         let told = Command::new("kill").args([signal, &child.id().to_string()]).status();
         assert!(told.expect("kill can be run").success(), "{signal} was not sent");
         child.wait().expect("a child of ours can be waited for");
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
     /// `postgres://…` of a database of it; `postgres` is always there.

@@ -60,4 +60,6 @@ CREATE INDEX signing_key_app ON signing_key (app_no, key_no);
 
 -- Retention: what an app keeps, and what its journal weighs.
 ALTER TABLE app ADD COLUMN retention TEXT;        -- JSON; absent: the installation's
-ALTER TABLE app ADD COLUMN journal_bytes BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE app ADD COLUMN journal_bytes BIGINT NOT NULL DEFAULT 0;  -- of bodies
+UPDATE app SET journal_bytes =
+  (SELECT coalesce(sum(length(b.body)), 0) FROM change_body b WHERE b.app_no = app.app_no);

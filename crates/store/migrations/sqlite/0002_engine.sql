@@ -60,7 +60,9 @@ CREATE INDEX signing_key_app ON signing_key (app_no, key_no);
 
 -- Retention: what an app keeps, and what its journal weighs.
 ALTER TABLE app ADD COLUMN retention TEXT;        -- JSON; absent: the installation's
-ALTER TABLE app ADD COLUMN journal_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE app ADD COLUMN journal_bytes INTEGER NOT NULL DEFAULT 0;  -- of bodies
+UPDATE app SET journal_bytes =
+  (SELECT coalesce(sum(length(b.body)), 0) FROM change_body b WHERE b.app_no = app.app_no);
 
 -- The attempt log without AUTOINCREMENT, which cost each insert a second row and a statement journal. A
 -- number may be used again when the newest attempts went with their app; an attempt's id holds its time too.

@@ -96,6 +96,14 @@ fn erase_bodies(sql: &Sql<'_>, account_no: i64, below: u64, limit: u64) -> Resul
     )?;
     let lowest = found.last().copied().unwrap_or(below);
     sql.run(
+        "UPDATE app SET journal_bytes = journal_bytes -
+           (SELECT coalesce(sum(length(b.body)), 0) FROM change c JOIN change_body b
+              ON b.app_no = c.app_no AND b.seq = c.seq
+            WHERE c.account_no = ?1 AND c.seq >= ?2 AND c.seq < ?3)
+         WHERE app_no = (SELECT app_no FROM account WHERE account_no = ?1)",
+        values![account_no, lowest, below],
+    )?;
+    sql.run(
         "DELETE FROM change_body WHERE (app_no, seq) IN
            (SELECT app_no, seq FROM change WHERE account_no = ?1 AND seq >= ?2 AND seq < ?3)",
         values![account_no, lowest, below],

@@ -4,9 +4,10 @@ use tidings_core::clock::Timestamp;
 use tidings_core::hook::{HookStatus, Selection};
 use tidings_core::limits;
 
-use super::{Hook, HookUpdate, NewHook, NewSecret, find};
+use super::{Hook, HookUpdate, NewHook, NewSecret, access, find};
 use crate::audit::{self, AuditEntry};
 use crate::sql::{Sql, values};
+use crate::cursor::unsettled;
 use crate::writer::Tx;
 use crate::{Committed, Error, Result, Store, app};
 
@@ -71,6 +72,12 @@ fn insert(tx: &mut Tx<'_>, new: &NewHook, secret: &NewSecret, now: Timestamp) ->
         start_cursor(&tx.sql, new.app_no, hook_no, after, now)?;
     }
     insert_secret(&tx.sql, hook_no, secret, now)?;
+    if new.access.is_some() {
+        access::put(&tx.sql, hook_no, new.access.as_ref(), now)?;
+    }
+    if let Some(reason) = &new.disabled {
+        set_status(&tx.sql, hook_no, HookStatus::Disabled, Some(reason))?;
+    }
     tx.announce.push(Committed::Hook(hook_no));
     Ok(hook_no)
 }
@@ -98,7 +105,7 @@ fn start_cursor(
 /// Deletes a hook inside a job.
 fn remove(tx: &mut Tx<'_>, hook_no: i64, now: Timestamp) -> Result<()> {
     tx.sql.run("UPDATE hook SET deleted_at = ?2 WHERE hook_no = ?1", values![hook_no, now.0])?;
-    for table in ["cursor", "parked", "hook_secret"] {
+    for table in ["cursor", "parked", "hook_secret", "hook_access"] {
         tx.sql.run(&format!("DELETE FROM {table} WHERE hook_no = ?1"), values![hook_no])?;
     }
     tx.announce.push(Committed::Hook(hook_no));
@@ -218,6 +225,9 @@ fn apply(tx: &mut Tx<'_>, hook: &Hook, update: &HookUpdate, now: Timestamp) -> R
            service = coalesce(?4, service), updated_at = ?5 WHERE hook_no = ?1",
         values![hook.hook_no, &update.description, &update.url, service, now.0],
     )?;
+    if let Some(access) = &update.access {
+        access::put(&tx.sql, hook.hook_no, access.as_ref(), now)?;
+    }
     if let Some((status, reason)) = &update.status {
         set_status(&tx.sql, hook.hook_no, *status, reason.as_deref())?;
     }
@@ -244,26 +254,38 @@ pub(crate) fn set_status(
     Ok(())
 }
 
+/// Lets a disabled hook go on; one that its owner paused meanwhile stays paused.
+pub(crate) fn enable(sql: &Sql<'_>, hook_no: i64) -> Result<()> {
+    sql.run(
+        "UPDATE hook SET status = 'active', status_reason = NULL, consecutive_failures = 0,
+           failing_since = NULL WHERE hook_no = ?1 AND status = 'disabled'",
+        values![hook_no],
+    )?;
+    Ok(())
+}
+
 /// Moves a hook's live cursor to the end of the journal and notes what it jumped.
 fn skip_backlog(sql: &Sql<'_>, hook: &Hook, reason: &str, now: Timestamp) -> Result<()> {
-    let found: Option<(u64, u64)> = sql.row(
-        "SELECT a.seq, coalesce(
-           (SELECT settled_seq FROM cursor WHERE hook_no = ?2 AND cursor_no = 0),
-           (SELECT matched_seq FROM matched WHERE app_no = ?1 AND shard = 0), 0)
-         FROM app a WHERE a.app_no = ?1",
+    let found: Option<(u64, u64, Option<Vec<u8>>)> = sql.row(
+        "SELECT a.seq, coalesce(c.settled_seq, m.matched_seq, 0), c.delivered FROM app a
+           LEFT JOIN cursor c ON c.hook_no = ?2 AND c.cursor_no = 0
+           LEFT JOIN matched m ON m.app_no = a.app_no AND m.shard = 0
+         WHERE a.app_no = ?1",
         values![hook.app_no, hook.hook_no],
-        |row| Ok((row.get(0)?, row.get(1)?)),
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
     )?;
-    let (seq, settled) = found.ok_or(Error::not_found("app"))?;
+    let (seq, settled, above) = found.ok_or(Error::not_found("app"))?;
     if settled >= seq {
         return Ok(());
     }
-    sql.run(
-        "INSERT INTO skipped (hook_no, from_seq, to_seq, reason, at) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (hook_no, from_seq) DO UPDATE SET
-           to_seq = excluded.to_seq, reason = excluded.reason, at = excluded.at",
-        values![hook.hook_no, settled + 1, seq, reason, now.0],
-    )?;
+    for (from_seq, to_seq) in unsettled(settled, &above.unwrap_or_default(), seq) {
+        sql.run(
+            "INSERT INTO skipped (hook_no, from_seq, to_seq, reason, at) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (hook_no, from_seq) DO UPDATE SET
+               to_seq = excluded.to_seq, reason = excluded.reason, at = excluded.at",
+            values![hook.hook_no, from_seq, to_seq, reason, now.0],
+        )?;
+    }
     sql.run(
         "INSERT INTO cursor (hook_no, cursor_no, kind, settled_seq, created_at)
          VALUES (?1, 0, 'live', ?2, ?3)

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tidings_core::change::{Change, NewChange};
 use tidings_core::clock::Timestamp;
+use tidings_core::fault;
 
 use super::Appended;
 use crate::sql::{Engine, Sql, Value, values};
@@ -30,6 +31,11 @@ impl Append {
     /// About how many rows it writes.
     pub(crate) fn rows(&self) -> usize {
         2 * self.changes.len() + 1
+    }
+
+    /// What its bodies weigh.
+    fn bytes(&self) -> u64 {
+        self.changes.iter().map(|change| change.new.body.len() as u64).sum()
     }
 }
 
@@ -96,25 +102,30 @@ fn number(appends: &mut [Append], before: &BTreeMap<i64, u64>) {
 
 /// Moves the counters, then inserts row by row; answers where each existing app stood before.
 fn insert_rows(sql: &Sql<'_>, appends: &mut [Append]) -> Result<BTreeMap<i64, u64>> {
-    let mut counts: BTreeMap<i64, u64> = BTreeMap::new();
+    let mut counts: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
     for append in &*appends {
-        *counts.entry(append.app_no).or_default() += append.changes.len() as u64;
+        let (count, bytes) = counts.entry(append.app_no).or_default();
+        *count += append.changes.len() as u64;
+        *bytes += append.bytes();
     }
     let mut before = BTreeMap::new();
-    for (app_no, count) in counts {
+    for (app_no, (count, bytes)) in counts {
         let moved: Option<u64> = sql.row(
-            "UPDATE app SET seq = seq + ?2 WHERE app_no = ?1 AND deleted_at IS NULL RETURNING seq",
-            values![app_no, count],
+            "UPDATE app SET seq = seq + ?2, journal_bytes = journal_bytes + ?3
+             WHERE app_no = ?1 AND deleted_at IS NULL RETURNING seq",
+            values![app_no, count, bytes],
             |row| row.get(0),
         )?;
         before.extend(moved.map(|seq| (app_no, seq - count)));
     }
     number(appends, &before);
+    fault::point("journal.counted");
     for append in appends.iter().filter(|append| before.contains_key(&append.app_no)) {
         for change in &append.changes {
             insert(sql, append.app_no, change)?;
         }
     }
+    fault::point("journal.appended");
     Ok(before)
 }
 
@@ -154,11 +165,12 @@ fn insert(sql: &Sql<'_>, app_no: i64, change: &Change) -> Result<()> {
 /// Moves the counters and inserts everything in one statement, so that an append is one round trip and the
 /// counters are locked for as short as can be.
 const COLUMNS: &str = "
-  WITH wanted AS (SELECT app_no, sum(n) AS n FROM unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[]))
-      AS w (app_no, n) GROUP BY app_no),
-  locked AS (SELECT a.app_no, CAST(w.n AS BIGINT) AS n FROM app a JOIN wanted w ON w.app_no = a.app_no
+  WITH wanted AS (SELECT app_no, n, bytes FROM unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[]),
+      CAST(?20 AS BIGINT[])) AS w (app_no, n, bytes)),
+  locked AS (SELECT a.app_no, w.n, w.bytes FROM app a JOIN wanted w ON w.app_no = a.app_no
       WHERE a.deleted_at IS NULL ORDER BY a.app_no FOR NO KEY UPDATE OF a),
-  moved AS (UPDATE app SET seq = app.seq + locked.n FROM locked WHERE app.app_no = locked.app_no
+  moved AS (UPDATE app SET seq = app.seq + locked.n, journal_bytes = app.journal_bytes + locked.bytes
+      FROM locked WHERE app.app_no = locked.app_no
       RETURNING app.app_no, app.seq - locked.n AS before),
   new AS (SELECT moved.before + c.place AS seq, c.* FROM unnest(CAST(?3 AS BIGINT[]), CAST(?4 AS BIGINT[]),
       CAST(?5 AS BYTEA[]), CAST(?6 AS TEXT[]), CAST(?7 AS BIGINT[]), CAST(?8 AS BIGINT[]),
@@ -177,8 +189,10 @@ const COLUMNS: &str = "
 
 fn insert_columns(sql: &Sql<'_>, appends: &mut [Append]) -> Result<BTreeMap<i64, u64>> {
     let mut places: BTreeMap<i64, i64> = BTreeMap::new();
+    let mut bytes: BTreeMap<i64, u64> = BTreeMap::new();
     let mut rows: Vec<(i64, i64, &Change)> = Vec::new();
     for append in &*appends {
+        *bytes.entry(append.app_no).or_default() += append.bytes();
         let place = places.entry(append.app_no).or_default();
         for change in &append.changes {
             *place += 1;
@@ -208,11 +222,15 @@ fn insert_columns(sql: &Sql<'_>, appends: &mut [Append]) -> Result<BTreeMap<i64,
             texts(&rows, |new| new.actor.as_deref()),
             texts(&rows, |new| new.traceparent.as_deref()),
             Value::Blobs(rows.iter().map(|(_, _, change)| Some(&change.new.body[..])).collect()),
+            Value::ints(bytes.values()),
         ],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     let before = found.into_iter().collect();
     number(appends, &before);
+    // One statement moved the counters and inserted.
+    fault::point("journal.counted");
+    fault::point("journal.appended");
     Ok(before)
 }
 

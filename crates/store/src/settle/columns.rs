@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use tidings_core::clock::Timestamp;
+use tidings_core::fault;
 
 use super::{AttemptRecord, CursorWrite, HookCount, ParkedWrite, Settle};
 use crate::Result;
@@ -13,10 +14,18 @@ use crate::sql::{Sql, Value, values};
 
 pub(super) fn write(sql: &Sql<'_>, settle: &Settle, now: Timestamp) -> Result<()> {
     insert_attempts(sql, &settle.attempts)?;
-    write_parked(sql, &settle.parked, now)?;
+    fault::point("settle.attempts");
+    if !fault::planted("forget-parked") {
+        write_parked(sql, &settle.parked, now)?;
+    }
+    fault::point("settle.parked");
     write_cursors(sql, &settle.cursors, now)?;
+    fault::point("settle.cursors");
     write_matched(sql, &settle.matched)?;
-    add_counts(sql, &settle.counts, now)
+    fault::point("settle.matched");
+    add_counts(sql, &settle.counts, now)?;
+    fault::point("settle.counts");
+    Ok(())
 }
 
 fn ints<'a, R>(rows: &'a [R], of: impl Fn(&'a R) -> Value<'a>) -> Value<'a> {
@@ -82,8 +91,8 @@ fn write_parked(sql: &Sql<'_>, parked: &[(i64, ParkedWrite)], now: Timestamp) ->
     let (mut puts, mut removes) = (Vec::new(), Vec::new());
     for (key, write) in last {
         match write {
-            ParkedWrite::Put { members, attempts, due_at, reason, .. } => {
-                puts.push((key, members, attempts, due_at, reason));
+            ParkedWrite::Put { members, attempts, due_at, reason, key_hash, waits, .. } => {
+                puts.push((key, members, attempts, due_at, reason, (key_hash, waits)));
             }
             ParkedWrite::Remove { .. } => removes.push(key),
         }
@@ -107,15 +116,18 @@ fn write_parked(sql: &Sql<'_>, parked: &[(i64, ParkedWrite)], now: Timestamp) ->
     }
     sql.run(
         "INSERT INTO parked (hook_no, cursor_no, first_seq, last_seq, members, group_key, attempts,
-           due_at, reason, parked_at)
-         SELECT w.*, CAST(?10 AS BIGINT) FROM unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[]),
+           due_at, reason, key_hash, waits, parked_at)
+         SELECT w.*, CAST(?12 AS BIGINT) FROM unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[]),
            CAST(?3 AS BIGINT[]), CAST(?4 AS BIGINT[]), CAST(?5 AS BIGINT[]), CAST(?6 AS TEXT[]),
-           CAST(?7 AS BIGINT[]), CAST(?8 AS BIGINT[]), CAST(?9 AS TEXT[]))
-           AS w (hook_no, cursor_no, first_seq, last_seq, members, group_key, attempts, due_at, reason)
+           CAST(?7 AS BIGINT[]), CAST(?8 AS BIGINT[]), CAST(?9 AS TEXT[]), CAST(?10 AS BIGINT[]),
+           CAST(?11 AS BIGINT[]))
+           AS w (hook_no, cursor_no, first_seq, last_seq, members, group_key, attempts, due_at, reason,
+             key_hash, waits)
          WHERE EXISTS (SELECT 1 FROM hook h WHERE h.hook_no = w.hook_no AND h.deleted_at IS NULL)
          ON CONFLICT (hook_no, cursor_no, first_seq, group_key) DO UPDATE SET
            last_seq = excluded.last_seq, members = excluded.members, attempts = excluded.attempts,
-           due_at = excluded.due_at, reason = excluded.reason, parked_at = excluded.parked_at",
+           due_at = excluded.due_at, reason = excluded.reason, parked_at = excluded.parked_at,
+           key_hash = excluded.key_hash, waits = excluded.waits",
         &[
             ints(&puts, |(key, ..)| key.0.into()),
             ints(&puts, |(key, ..)| key.1.into()),
@@ -124,16 +136,18 @@ fn write_parked(sql: &Sql<'_>, parked: &[(i64, ParkedWrite)], now: Timestamp) ->
             ints(&puts, |(_, members, ..)| members.count.into()),
             texts(&puts, |(key, ..)| Some(key.3)),
             ints(&puts, |(_, _, attempts, ..)| (*attempts).into()),
-            ints(&puts, |(_, _, _, due_at, _)| due_at.map(|at| at.0).into()),
-            texts(&puts, |(_, _, _, _, reason)| Some(reason)),
+            ints(&puts, |(_, _, _, due_at, ..)| due_at.map(|at| at.0).into()),
+            texts(&puts, |(_, _, _, _, reason, _)| Some(reason)),
+            ints(&puts, |(.., (key_hash, _))| (**key_hash).into()),
+            ints(&puts, |(.., (_, waits))| (**waits).into()),
             now.0.into(),
         ],
     )?;
     Ok(())
 }
 
-/// Up to where a cursor is settled, and what above that; absent: it is current.
-type Settled<'a> = (u64, Option<&'a [u8]>);
+/// Up to where a cursor is settled, what above that and how much was sent; absent: it is current.
+type Settled<'a> = (u64, Option<(&'a [u8], u64)>);
 
 /// A cursor only ever moves forward: a row that someone moved further in the meantime stays.
 fn write_cursors(sql: &Sql<'_>, cursors: &[CursorWrite], now: Timestamp) -> Result<()> {
@@ -141,8 +155,8 @@ fn write_cursors(sql: &Sql<'_>, cursors: &[CursorWrite], now: Timestamp) -> Resu
     for write in cursors {
         let (key, settled) = match write {
             CursorWrite::Current { hook_no, settled_seq } => ((*hook_no, 0), (*settled_seq, None)),
-            CursorWrite::Lagging { hook_no, cursor_no, settled_seq, delivered } => {
-                ((*hook_no, *cursor_no), (*settled_seq, Some(&delivered[..])))
+            CursorWrite::Lagging { hook_no, cursor_no, settled_seq, delivered, sent } => {
+                ((*hook_no, *cursor_no), (*settled_seq, Some((&delivered[..], *sent))))
             }
         };
         if furthest.get(&key).is_none_or(|(before, _)| *before <= settled.0) {
@@ -153,7 +167,9 @@ fn write_cursors(sql: &Sql<'_>, cursors: &[CursorWrite], now: Timestamp) -> Resu
     for ((hook_no, cursor_no), (settled_seq, delivered)) in furthest {
         match delivered {
             None => current.push((hook_no, settled_seq)),
-            Some(delivered) => lagging.push((hook_no, cursor_no, settled_seq, delivered)),
+            Some((delivered, sent)) => {
+                lagging.push((hook_no, cursor_no, settled_seq, delivered, sent));
+            }
         }
     }
     if !current.is_empty() {
@@ -168,20 +184,23 @@ fn write_cursors(sql: &Sql<'_>, cursors: &[CursorWrite], now: Timestamp) -> Resu
         return Ok(());
     }
     sql.run(
-        "INSERT INTO cursor (hook_no, cursor_no, kind, settled_seq, delivered, created_at)
+        "INSERT INTO cursor (hook_no, cursor_no, kind, settled_seq, delivered, created_at, sent)
          SELECT w.hook_no, w.cursor_no, CASE WHEN w.cursor_no = 0 THEN 'live' ELSE 'replay' END,
-           w.settled_seq, w.delivered, CAST(?5 AS BIGINT)
+           w.settled_seq, w.delivered, CAST(?5 AS BIGINT), w.sent
          FROM unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[]), CAST(?3 AS BIGINT[]),
-           CAST(?4 AS BYTEA[])) AS w (hook_no, cursor_no, settled_seq, delivered)
+           CAST(?4 AS BYTEA[]), CAST(?6 AS BIGINT[]))
+           AS w (hook_no, cursor_no, settled_seq, delivered, sent)
          WHERE EXISTS (SELECT 1 FROM hook h WHERE h.hook_no = w.hook_no AND h.deleted_at IS NULL)
          ON CONFLICT (hook_no, cursor_no) DO UPDATE SET settled_seq = excluded.settled_seq,
-           delivered = excluded.delivered WHERE excluded.settled_seq >= cursor.settled_seq",
+           delivered = excluded.delivered, sent = excluded.sent
+         WHERE excluded.settled_seq >= cursor.settled_seq",
         &[
             ints(&lagging, |row| row.0.into()),
             ints(&lagging, |row| row.1.into()),
             ints(&lagging, |row| row.2.into()),
             Value::Blobs(lagging.iter().map(|row| Some(row.3)).collect()),
             now.0.into(),
+            ints(&lagging, |row| row.4.into()),
         ],
     )?;
     Ok(())
@@ -219,7 +238,9 @@ fn add_counts(sql: &Sql<'_>, counts: &[HookCount], now: Timestamp) -> Result<()>
         "UPDATE hook SET runs = hook.runs + w.runs, failures = hook.failures + w.failures,
            consecutive_failures = w.in_a_row
              + CASE WHEN w.succeeded = 1 THEN 0 ELSE hook.consecutive_failures END,
-           failing_since = CASE WHEN w.in_a_row = 0 THEN NULL WHEN w.succeeded = 1 THEN ?6
+           failing_since = CASE WHEN w.in_a_row = 0
+             THEN CASE WHEN w.succeeded = 1 THEN NULL ELSE hook.failing_since END
+             WHEN w.succeeded = 1 THEN ?6
              ELSE coalesce(hook.failing_since, ?6) END
          FROM unnest(CAST(?1 AS BIGINT[]), CAST(?2 AS BIGINT[]), CAST(?3 AS BIGINT[]),
            CAST(?4 AS BIGINT[]), CAST(?5 AS BIGINT[])) AS w (hook_no, runs, failures, in_a_row, succeeded)

@@ -1,6 +1,7 @@
 //! A settle row by row: what the embedded store does fastest.
 
 use tidings_core::clock::Timestamp;
+use tidings_core::fault;
 
 use super::{AttemptRecord, CursorWrite, HookCount, ParkedWrite, Settle};
 use crate::Result;
@@ -10,12 +11,18 @@ pub(super) fn write(sql: &Sql<'_>, settle: &Settle, now: Timestamp) -> Result<()
     for attempt in &settle.attempts {
         insert_attempt(sql, attempt)?;
     }
+    fault::point("settle.attempts");
     for (hook_no, write) in &settle.parked {
+        if fault::planted("forget-parked") {
+            continue;
+        }
         write_parked(sql, *hook_no, write, now)?;
     }
+    fault::point("settle.parked");
     for cursor in &settle.cursors {
         write_cursor(sql, cursor, now)?;
     }
+    fault::point("settle.cursors");
     for (app_no, matched_seq) in &settle.matched {
         sql.run(
             "INSERT INTO matched (app_no, shard, matched_seq) VALUES (?1, 0, ?2)
@@ -24,9 +31,11 @@ pub(super) fn write(sql: &Sql<'_>, settle: &Settle, now: Timestamp) -> Result<()
             values![app_no, matched_seq],
         )?;
     }
+    fault::point("settle.matched");
     for count in &settle.counts {
         add_count(sql, count, now)?;
     }
+    fault::point("settle.counts");
     Ok(())
 }
 
@@ -68,15 +77,23 @@ fn insert_attempt(sql: &Sql<'_>, attempt: &AttemptRecord) -> Result<()> {
 
 fn write_parked(sql: &Sql<'_>, hook_no: i64, write: &ParkedWrite, now: Timestamp) -> Result<()> {
     match write {
-        ParkedWrite::Put { cursor_no, members, attempts, due_at, reason } => sql.run(
+        ParkedWrite::Put {
+            cursor_no,
+            members,
+            attempts,
+            due_at,
+            reason,
+            key_hash,
+            waits,
+        } => sql.run(
             "INSERT INTO parked (hook_no, cursor_no, first_seq, last_seq, members, group_key,
-               attempts, due_at, reason, parked_at)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+               attempts, due_at, reason, parked_at, key_hash, waits)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12
              FROM hook WHERE hook_no = ?1 AND deleted_at IS NULL
              ON CONFLICT (hook_no, cursor_no, first_seq, group_key) DO UPDATE SET
                last_seq = excluded.last_seq, members = excluded.members,
                attempts = excluded.attempts, due_at = excluded.due_at, reason = excluded.reason,
-               parked_at = excluded.parked_at",
+               parked_at = excluded.parked_at, key_hash = excluded.key_hash, waits = excluded.waits",
             values![
                 hook_no,
                 cursor_no,
@@ -88,6 +105,8 @@ fn write_parked(sql: &Sql<'_>, hook_no: i64, write: &ParkedWrite, now: Timestamp
                 due_at.map(|at| at.0),
                 reason,
                 now.0,
+                *key_hash,
+                *waits,
             ],
         )?,
         ParkedWrite::Remove { cursor_no, members } => sql.run(
@@ -106,14 +125,24 @@ fn write_cursor(sql: &Sql<'_>, write: &CursorWrite, now: Timestamp) -> Result<()
             "DELETE FROM cursor WHERE hook_no = ?1 AND cursor_no = 0 AND settled_seq <= ?2",
             values![hook_no, settled_seq],
         )?,
-        CursorWrite::Lagging { hook_no, cursor_no, settled_seq, delivered } => sql.run(
-            "INSERT INTO cursor (hook_no, cursor_no, kind, settled_seq, delivered, created_at)
-             SELECT ?1, ?2, CASE WHEN ?2 = 0 THEN 'live' ELSE 'replay' END, ?3, ?4, ?5
-             FROM hook WHERE hook_no = ?1 AND deleted_at IS NULL
-             ON CONFLICT (hook_no, cursor_no) DO UPDATE SET settled_seq = excluded.settled_seq,
-               delivered = excluded.delivered WHERE excluded.settled_seq >= cursor.settled_seq",
-            values![hook_no, cursor_no, settled_seq, delivered, now.0],
-        )?,
+        CursorWrite::Lagging { hook_no, cursor_no, settled_seq, delivered, sent } => {
+            // By far the most have a row already; one statement for both would cost each a journal of its own.
+            let moved = sql.run(
+                "UPDATE cursor SET settled_seq = ?3, delivered = ?4, sent = ?5
+                 WHERE hook_no = ?1 AND cursor_no = ?2 AND settled_seq <= ?3",
+                values![hook_no, cursor_no, settled_seq, delivered, sent],
+            )?;
+            if moved > 0 {
+                return Ok(());
+            }
+            sql.run(
+                "INSERT INTO cursor (hook_no, cursor_no, kind, settled_seq, delivered, created_at, sent)
+                 SELECT ?1, ?2, CASE WHEN ?2 = 0 THEN 'live' ELSE 'replay' END, ?3, ?4, ?5, ?6
+                 FROM hook WHERE hook_no = ?1 AND deleted_at IS NULL
+                 ON CONFLICT (hook_no, cursor_no) DO NOTHING",
+                values![hook_no, cursor_no, settled_seq, delivered, now.0, sent],
+            )?
+        }
     };
     Ok(())
 }
@@ -122,7 +151,8 @@ fn add_count(sql: &Sql<'_>, count: &HookCount, now: Timestamp) -> Result<()> {
     sql.run(
         "UPDATE hook SET runs = runs + ?2, failures = failures + ?3,
            consecutive_failures = ?4 + CASE WHEN ?5 THEN 0 ELSE consecutive_failures END,
-           failing_since = CASE WHEN ?4 = 0 THEN NULL WHEN ?5 THEN ?6 ELSE coalesce(failing_since, ?6) END
+           failing_since = CASE WHEN ?4 = 0 THEN CASE WHEN ?5 THEN NULL ELSE failing_since END
+             WHEN ?5 THEN ?6 ELSE coalesce(failing_since, ?6) END
          WHERE hook_no = ?1",
         values![
             count.hook_no,

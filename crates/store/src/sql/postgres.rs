@@ -14,6 +14,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
+use tidings_core::limits;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, SimpleQueryMessage, Statement};
@@ -24,9 +25,10 @@ use crate::database::Database;
 use crate::{Error, Result};
 
 /// Prepared statements kept on a connection.
-const STATEMENTS_MAX: usize = 256;
-/// An answer takes no longer, or the connection is given up: the server's own limit comes first.
-const ANSWER_MAX: Duration = Duration::from_secs(12);
+const STATEMENTS_KEPT: usize = 256;
+
+/// An answer takes no longer, or the connection is given up.
+pub(crate) const ANSWER: Duration = Duration::from_millis(limits::DATABASE_ANSWER_DEADLINE_MS);
 
 /// A connection. Dropping it closes it.
 #[derive(Debug)]
@@ -65,7 +67,8 @@ impl Connection {
         meanwhile: impl Future<Output = Infallible>,
     ) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
+            .enable_io()
+            .enable_time()
             .build()
             .map_err(Error::directory)?;
         let opening = async {
@@ -75,7 +78,7 @@ impl Connection {
         };
         let opened = runtime.block_on(async {
             tokio::select! {
-                opened = tokio::time::timeout(ANSWER_MAX, opening) => opened,
+                opened = tokio::time::timeout(ANSWER, opening) => opened,
                 never = meanwhile => match never {},
             }
         });
@@ -87,7 +90,7 @@ impl Connection {
             waiting: RefCell::default(),
             transaction: Cell::new(None),
             given_up: Cell::new(false),
-            patience: Cell::new(ANSWER_MAX),
+            patience: Cell::new(ANSWER),
             runtime: Some(runtime),
         })
     }
@@ -180,7 +183,7 @@ impl Connection {
         }
         let statement = self.client.prepare(&text.replace('?', "$")).await?;
         let mut statements = self.statements.borrow_mut();
-        if statements.len() >= STATEMENTS_MAX {
+        if statements.len() >= STATEMENTS_KEPT {
             statements.clear();
         }
         statements.insert(text.to_owned(), statement.clone());

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use tidings_core::limits;
+use tidings_core::{fault, limits};
 use tokio::sync::oneshot;
 
-use super::{Answer, Message, Tx, Work, answer};
+use super::{Answer, Fate, Message, Tx, Work, answer};
 use crate::journal::{self, Append, Appended};
 use crate::sql::{Commit, Engine, Sql};
 use crate::{Committed, Error, Result};
@@ -131,6 +131,11 @@ impl<'c> Batch<'c> {
     pub(super) fn commit(mut self) -> Ended {
         if !self.is_lost() {
             self.append();
+        }
+        fault::point("writer.commit");
+        if fault::planted("ack-before-commit") {
+            self.answers.drain(..).for_each(|answer| answer(Fate::Durable));
+            std::thread::sleep(std::time::Duration::from_millis(20));
         }
         let commit = match self.begun {
             Err(error) => Commit::Failed(error),

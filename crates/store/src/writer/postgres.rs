@@ -6,23 +6,22 @@
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
+use tidings_core::limits;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Fate, Message};
 use crate::database::Database;
-use crate::sql::postgres::Connection;
+use crate::sql::postgres::{ANSWER, Connection};
 use crate::sql::{Sql, values};
 use crate::{Error, Result, migrate};
 
-/// Callers wait so long for the fate of a commit, unless they must know it.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// A predecessor that was killed a moment ago may still hold the lock for this long.
 const LOCK_WAIT: Duration = Duration::from_secs(3);
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
-const PAUSE_MAX: Duration = Duration::from_secs(1);
+const PAUSE_LONGEST: Duration = Duration::from_millis(limits::DATABASE_PAUSE_MAX_MS);
 /// While there is no connection, this is said no more often.
 const SAY_AGAIN: Duration = Duration::from_secs(10);
-const MIGRATION_MAX: Duration = Duration::from_secs(3_600);
+const MIGRATION_PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// Of all the locks in a database this one is ours: "tidings" in ASCII.
 const LOCK: i64 = 0x0074_6964_696e_6773;
@@ -30,7 +29,7 @@ const LOCK: i64 = 0x0074_6964_696e_6773;
 /// Nothing waits for ever, on either side; and a commit is answered once it is on disk.
 const SESSION: &str =
     "SET synchronous_commit = on; SET default_transaction_isolation = 'read committed';
-    SET lock_timeout = '5s'; SET statement_timeout = '10s';
+    SET lock_timeout = '5s'; SET statement_timeout = '8s';
     SET idle_in_transaction_session_timeout = '10s';
     SET tcp_keepalives_idle = 2; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;
     SET tcp_user_timeout = '8s'; SET jit = off";
@@ -59,12 +58,12 @@ impl Server {
             }
             conn.pause(PAUSE_FIRST, std::future::pending());
         }
-        conn.be_patient(MIGRATION_MAX);
+        conn.be_patient(MIGRATION_PATIENCE);
         let sql = Sql::postgres(&conn);
         sql.script("SET statement_timeout = 0; SET lock_timeout = 0")?;
         migrate::migrate(&sql)?;
         sql.script(SESSION)?;
-        conn.be_patient(PATIENCE);
+        conn.be_patient(ANSWER);
         Ok(Self { database, conn, closing: None })
     }
 
@@ -127,7 +126,7 @@ impl Server {
                             "no connection to the database; trying again");
                     }
                     self.pause(pause, queue);
-                    pause = (pause * 2).min(PAUSE_MAX);
+                    pause = (pause * 2).min(PAUSE_LONGEST);
                 }
             }
         }

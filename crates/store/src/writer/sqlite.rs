@@ -7,6 +7,7 @@ use std::sync::mpsc as checkpoints;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use tidings_core::fault;
 
 use crate::sql::Sql;
 use crate::{Error, Result, migrate};
@@ -59,10 +60,13 @@ fn open(path: &Path) -> Result<Connection> {
     conn.busy_timeout(Duration::from_secs(5))?;
     conn.set_prepared_statement_cache_capacity(128);
     conn.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+        "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
          PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;
          PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;",
     )?;
+    if fault::planted("no-sync") {
+        conn.execute_batch("PRAGMA synchronous = OFF")?;
+    }
     Ok(conn)
 }
 
@@ -84,7 +88,9 @@ fn checkpointer(path: PathBuf) -> checkpoints::SyncSender<()> {
     drop(std::thread::Builder::new().name("store-checkpoint".into()).spawn(move || {
         let Ok(conn) = open(&path) else { return };
         while receiver.recv().is_ok() {
+            fault::point("writer.checkpoint");
             drop(conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
+            fault::point("writer.checkpointed");
         }
     }));
     sender

@@ -4,10 +4,11 @@ use tidings_core::delivery::Members;
 use tidings_core::hook::HookStatus;
 use tidings_core::id::ReplayId;
 use tidings_store::{
-    Committed, CursorRow, CursorWrite, DeliveryStatus, Hook, HookUpdate, ParkedWrite, Settle,
+    Committed, CursorRow, CursorWrite, DeliveryStatus, Hook, HookUpdate, NewReplay, ParkedWrite,
+    Settle,
 };
 
-use crate::support::{NOW, World, did, put};
+use crate::support::{NOW, World, did, new_replay, put};
 
 impl World {
     async fn move_cursor(&self, write: CursorWrite) {
@@ -31,6 +32,7 @@ fn lagging(hook: &Hook, cursor_no: i64, settled_seq: u64, delivered: u8) -> Curs
         cursor_no,
         settled_seq,
         delivered: vec![delivered],
+        sent: settled_seq,
     }
 }
 
@@ -114,6 +116,25 @@ pub(crate) async fn parked_deliveries_come_by_due_time(world: &World) {
     assert_eq!(left, [(&single(4), 1), (&single(1), 1), (&single(2), 3)]);
 }
 
+pub(crate) async fn what_was_parked_after_now_is_due_at_once(world: &World) {
+    let app = world.app("a").await;
+    world.publish(&app, 3).await;
+    let hook = world.hook(&app, None).await;
+    let later = Some(NOW.plus_ms(60_000));
+    world
+        .park(&hook, vec![put(Members::single(1), 2, later), put(Members::single(2), 9, None)])
+        .await;
+    let due = async || {
+        let rows = world.store.next_parked(hook.hook_no, 10).await.unwrap();
+        rows.iter().map(|row| (row.members.first_seq, row.attempts, row.due_at)).collect::<Vec<_>>()
+    };
+    world.store.unpark_the_future(NOW).await.unwrap();
+    assert_eq!(due().await, [(1, 2, later)], "parked now, not later");
+    let before = NOW.plus_ms(-3_600_000);
+    world.store.unpark_the_future(before).await.unwrap();
+    assert_eq!(due().await, [(1, 2, Some(before))], "and what was given up stays so");
+}
+
 pub(crate) async fn exhausted_is_visible_and_resend_makes_it_due(world: &World) {
     let app = world.app("a").await;
     world.publish(&app, 3).await;
@@ -130,7 +151,7 @@ pub(crate) async fn exhausted_is_visible_and_resend_makes_it_due(world: &World) 
 
     let mut committed = world.store.committed();
     let (members, audit) = (Members::single(2), did("delivery.resend"));
-    world.store.resend(app.app_no, hook.hook_no, members, audit, NOW).await.unwrap();
+    world.store.resend(app.app_no, hook.hook_no, members, None, audit, NOW).await.unwrap();
     assert!(matches!(committed.recv().await, Ok(Committed::Hook(no)) if no == hook.hook_no));
     let due = world.store.next_parked(hook.hook_no, 10).await.unwrap();
     assert_eq!(due.len(), 1);
@@ -153,9 +174,12 @@ pub(crate) async fn skip_backlog_notes_what_was_jumped(world: &World) {
         let update = world.store.update_hook(hook.hook_no, skip(), did("hook.enable"), NOW);
         assert_eq!(update.await.unwrap().status, HookStatus::Active);
         assert_eq!(world.positions(&hook).await, [(0, 10, vec![])]);
-        assert_eq!(world.backend.pair("SELECT from_seq, to_seq FROM skipped"), (5, 10));
+        // 7 was settled above the cursor.
+        let skipped = |which| format!("SELECT {which}(from_seq), {which}(to_seq) FROM skipped");
+        assert_eq!(world.backend.pair(&skipped("min")), (5, 6));
+        assert_eq!(world.backend.pair(&skipped("max")), (8, 10));
         // The second time there is no backlog, and nothing to note.
-        assert_eq!(world.backend.pair("SELECT count(*), 0 FROM skipped"), (1, 0));
+        assert_eq!(world.backend.pair("SELECT count(*), 0 FROM skipped"), (2, 0));
     }
     // An outcome of what was jumped arrives late.
     world.move_cursor(lagging(&hook, 0, 6, 0)).await;
@@ -169,7 +193,8 @@ pub(crate) async fn replay_begins_and_is_cancelled(world: &World) {
     let hook = world.hook(&app, None).await;
     let ids = [ReplayId(world.ids.next(NOW)), ReplayId(world.ids.next(NOW))];
     let begin = |id, after, until| {
-        world.store.create_replay(hook.hook_no, id, after, until, did("hook.replay"), NOW)
+        let new = NewReplay { rate: Some(7), total: Some(3), ..new_replay(id, after, until) };
+        world.store.create_replay(hook.hook_no, new, did("hook.replay"), NOW)
     };
     let place = |row: &CursorRow| (row.cursor_no, row.id, row.settled_seq, row.until_seq);
 
@@ -181,9 +206,14 @@ pub(crate) async fn replay_begins_and_is_cancelled(world: &World) {
     assert_eq!(world.store.settled_seq(app.app_no, hook.hook_no).await.unwrap(), 6);
 
     world.move_cursor(lagging(&hook, 1, 3, 0)).await;
+    let moved = world.store.replay(hook.hook_no, ids[0]).await.unwrap();
+    assert_eq!((moved.sent, moved.rate, moved.total), (3, Some(7), Some(3)));
+    assert!(!moved.is_over());
     world.park(&hook, vec![put(Members::single(3), 1, Some(NOW))]).await;
     let cancel = |id| world.store.cancel_replay(hook.hook_no, id, did("hook.replay.cancel"), NOW);
-    assert_eq!(place(&cancel(ids[0]).await.unwrap()), (1, Some(ids[0]), 3, Some(3)));
+    let cancelled = cancel(ids[0]).await.unwrap();
+    assert_eq!(place(&cancelled), (1, Some(ids[0]), 3, Some(5)));
+    assert_eq!((cancelled.cancelled_at, cancelled.is_over()), (Some(NOW), true));
     assert_eq!(world.store.replay(hook.hook_no, ids[1]).await.unwrap(), second);
     let parked = world.store.next_parked(hook.hook_no, 10).await.unwrap();
     assert_eq!(parked.len(), 1, "what was parked goes on");
@@ -193,4 +223,83 @@ pub(crate) async fn replay_begins_and_is_cancelled(world: &World) {
     let other = world.hook(&app, None).await;
     let foreign = world.store.replay(other.hook_no, ids[1]).await;
     assert!(foreign.is_err_and(|error| error.is_not_found()));
+}
+
+pub(crate) async fn what_follows_an_order_is_read_apart(world: &World) {
+    let app = world.app("a").await;
+    let hook = world.hook(&app, None).await;
+    let quiet = world.hook(&app, None).await;
+    let keyed = |seq, attempts, due_at, waits| {
+        let (members, reason) = (Members::single(seq), "for the test".into());
+        let key_hash = Some(-7);
+        ParkedWrite::Put { cursor_no: 0, members, attempts, due_at, reason, key_hash, waits }
+    };
+    assert_eq!(world.store.hooks_with_parked().await.unwrap(), [0; 0]);
+    let writes = vec![
+        put(Members::single(1), 1, Some(NOW)),
+        keyed(2, 1, Some(NOW), false),
+        keyed(3, 0, Some(NOW), true),
+        keyed(4, 3, None, false),
+    ];
+    world.park(&hook, writes).await;
+    world.park(&quiet, vec![put(Members::single(9), 1, None)]).await;
+    assert_eq!(world.store.hooks_with_parked().await.unwrap(), [hook.hook_no]);
+    let seqs = |rows: Vec<tidings_store::ParkedRow>| -> Vec<_> {
+        rows.iter().map(|row| (row.members.first_seq, row.key_hash, row.waits)).collect()
+    };
+    let free = world.store.next_parked(hook.hook_no, 10).await.unwrap();
+    assert_eq!(seqs(free), [(1, None, false)]);
+    let blocked = world.store.blocked(hook.hook_no).await.unwrap();
+    assert_eq!(seqs(blocked), [(2, Some(-7), false), (3, Some(-7), true)]);
+
+    // What was given up or delivered takes its place in the order of the key it has now; what waits keeps
+    // the place it has.
+    for (seq, key) in [(4, Some(5)), (6, Some(5)), (2, Some(5)), (3, None)] {
+        let (members, audit) = (Members::single(seq), did("resend"));
+        world.store.resend(app.app_no, hook.hook_no, members, key, audit, NOW).await.unwrap();
+    }
+    let mut blocked = seqs(world.store.blocked(hook.hook_no).await.unwrap());
+    blocked.sort_unstable();
+    let keys: Vec<_> = blocked.iter().map(|(seq, key, _)| (*seq, *key)).collect();
+    assert_eq!(keys, [(2, Some(-7)), (3, Some(-7)), (4, Some(5)), (6, Some(5))]);
+    assert!(blocked.iter().all(|(_, _, waits)| !waits), "asked for, it waits for nothing else");
+}
+
+pub(crate) async fn a_settle_enables_and_remembers_what_was_told(world: &World) {
+    let app = world.app("a").await;
+    let hooks = [world.hook(&app, None).await, world.hook(&app, None).await];
+    let paused = (HookStatus::Paused, None);
+    let pause = HookUpdate { status: Some(paused), ..HookUpdate::default() };
+    world.store.update_hook(hooks[1].hook_no, pause, did("pause"), NOW).await.unwrap();
+    let failed = |hook: &Hook, in_a_row| tidings_store::HookCount {
+        hook_no: hook.hook_no,
+        runs: 2,
+        failures: 2,
+        failures_in_a_row: in_a_row,
+        succeeded: false,
+    };
+    let disabled = vec![(hooks[0].hook_no, "for the test".to_owned())];
+    let counts = vec![failed(&hooks[0], 2)];
+    let failing_told = vec![(hooks[0].hook_no, true)];
+    world.settle(Settle { disabled, counts, failing_told, ..Settle::default() }).await;
+    // Failures of our own count as attempts, and leave alone since when the receiver fails.
+    world.settle(Settle { counts: vec![failed(&hooks[0], 0)], ..Settle::default() }).await;
+    let hook = world.store.hook_by_no(hooks[0].hook_no).await.unwrap().unwrap();
+    assert_eq!(
+        (hook.status, hook.failures, hook.consecutive_failures),
+        (HookStatus::Disabled, 4, 2)
+    );
+    assert_eq!((hook.failing_told, hook.failing_since), (true, Some(NOW)));
+
+    let enabled = hooks.iter().map(|hook| hook.hook_no).collect();
+    let failing_told = vec![(hooks[0].hook_no, false)];
+    world.settle(Settle { enabled, failing_told, ..Settle::default() }).await;
+    let hook = world.store.hook_by_no(hooks[0].hook_no).await.unwrap().unwrap();
+    assert_eq!(
+        (hook.status, hook.status_reason, hook.failing_told),
+        (HookStatus::Active, None, false)
+    );
+    assert_eq!((hook.consecutive_failures, hook.failing_since), (0, None));
+    let paused = world.store.hook_by_no(hooks[1].hook_no).await.unwrap().unwrap();
+    assert_eq!(paused.status, HookStatus::Paused, "only a disabled hook is enabled");
 }

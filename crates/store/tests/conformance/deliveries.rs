@@ -6,7 +6,7 @@ use tidings_store::{AttemptRecord, DeliveryStatus, Hook, Settle};
 use crate::support::{NOW, World, put};
 
 /// An attempt with everything that can be said about one.
-fn attempt(hook: &Hook, members: Members, n: u32, delivered: bool) -> AttemptRecord {
+pub(crate) fn attempt(hook: &Hook, members: Members, n: u32, delivered: bool) -> AttemptRecord {
     AttemptRecord {
         hook_no: hook.hook_no,
         cursor_no: 0,

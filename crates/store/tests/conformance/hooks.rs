@@ -96,6 +96,8 @@ pub(crate) async fn hooks_are_found_by_app_and_user(world: &World) {
         selection: selection("*"),
         expires_at: Some(NOW),
         after_seq: None,
+        access: None,
+        disabled: None,
     };
     let secret = world.secret(b"first");
     let of_user = store.create_hook(new, secret, Vec::new(), did("hook.create"), NOW).await;

@@ -1,9 +1,11 @@
 //! The journal: gapless, in order, durable before it is told.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tidings_core::change::NewChange;
 use tidings_core::limits;
-use tidings_store::{Committed, Settle, Store};
+use tidings_store::{Committed, Idempotency, Settle, Store};
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio::task::JoinSet;
 
@@ -37,6 +39,50 @@ pub(crate) async fn seq_is_gapless_and_visible_in_order(world: &World) {
     }
     for app in apps {
         assert_eq!(world.store.app(app.app_no).await.unwrap().unwrap().seq, expected);
+    }
+}
+
+pub(crate) async fn numbers_follow_commits_on_several_apps_whoever_appends(world: &World) {
+    let apps = [world.app("a").await, world.app("b").await, world.app("c").await];
+    let mut committed = world.store.committed();
+    let mut publishers = JoinSet::new();
+    for publisher in 0..24_u8 {
+        let (store, app_no) = (world.store.clone(), apps[usize::from(publisher) % 3].app_no);
+        let requests: Vec<Vec<_>> = (1..=10)
+            .map(|count| (0..count % 3 + 1).map(|_| world.change("thing.happened")).collect())
+            .collect();
+        publishers.spawn(publish_each(store, app_no, publisher, requests));
+    }
+    publishers.join_all().await;
+    let mut announced: BTreeMap<i64, Vec<_>> = BTreeMap::new();
+    while let Ok(Committed::Appended(appended)) = committed.try_recv() {
+        let ids = appended.changes.iter().map(|change| (change.seq, change.new.id));
+        announced.entry(appended.app_no).or_default().extend(ids);
+    }
+    for app in &apps {
+        let journal = world.journal(app).await;
+        let ids: Vec<_> = journal.iter().map(|change| (change.seq, change.new.id)).collect();
+        assert_eq!(seqs(&journal), (1..=8 * 20).collect::<Vec<_>>());
+        assert_eq!(announced[&app.app_no], ids, "announced in another order than numbered");
+    }
+}
+
+/// Publishes one request after another, every other with a key: plain ones are merged, those with a key
+/// are jobs of their own. Each gets the receipt of its own changes.
+async fn publish_each(store: Store, app_no: i64, publisher: u8, requests: Vec<Vec<NewChange>>) {
+    let mut last = 0;
+    for (request, changes) in (0_u8..).zip(requests) {
+        let ids: Vec<_> = changes.iter().map(|change| change.id).collect();
+        let mut key_hash = [publisher; 32];
+        key_hash[0] = request;
+        let once = Idempotency { key_hash, request_hash: [0; 32] };
+        let once = (request % 2 == 0).then_some(once);
+        let published = store.publish(app_no, changes, once, NOW).await.unwrap();
+        let receipt = &published.appended.changes;
+        assert_eq!(receipt.iter().map(|change| change.new.id).collect::<Vec<_>>(), ids);
+        let seqs = seqs(receipt);
+        assert!(seqs[0] > last && seqs.windows(2).all(|pair| pair[1] == pair[0] + 1));
+        last = *seqs.last().unwrap();
     }
 }
 
@@ -155,4 +201,13 @@ pub(crate) async fn a_time_finds_its_place_in_the_journal(world: &World) {
         assert_eq!(last_before(ms).await.unwrap(), expected, "before {ms}");
     }
     assert!(world.store.last_seq_before(99, NOW).await.is_err_and(|error| error.is_not_found()));
+}
+
+pub(crate) async fn no_character_keeps_a_change_out(world: &World) {
+    let app = world.app("a").await;
+    let mut change = world.change("thing.happened");
+    change.subject.item = Some("begin \0 \u{1f600} '\"\\ end".into());
+    world.store.publish(app.app_no, vec![change], None, NOW).await.unwrap();
+    let stored = world.journal(&app).await.swap_remove(0).new.subject.item.unwrap();
+    assert!(stored.starts_with("begin ") && stored.ends_with(" \u{1f600} '\"\\ end"), "{stored}");
 }

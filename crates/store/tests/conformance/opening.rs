@@ -17,6 +17,7 @@ pub(crate) async fn reopening_keeps_everything(world: &World) {
         cursor_no: 0,
         settled_seq: 1,
         delivered: vec![0b10],
+        sent: 0,
     }];
     let matched = vec![(app.app_no, 2)];
     world.settle(Settle { cursors, matched, ..Settle::default() }).await;

@@ -7,10 +7,12 @@ use tidings_core::change::{Change, NewChange, Origin, Subject};
 use tidings_core::clock::Timestamp;
 use tidings_core::delivery::Members;
 use tidings_core::hook::{Providers, Selection, Service};
-use tidings_core::id::{AccountId, AppId, ChangeId, HookId, Ids};
+use tidings_core::format::{Format, Formats, RenderError};
+use tidings_core::hook::{Grouping, is_pattern, pattern_covers};
+use tidings_core::id::{AccountId, AppId, ChangeId, HookId, Ids, ReplayId};
 use tidings_store::{
-    Account, App, AuditEntry, Error, Hook, NewAccount, NewApp, NewHook, NewSecret, ParkedWrite,
-    Settle, Store,
+    Account, App, AuditEntry, Error, Hook, NewAccount, NewApp, NewHook, NewReplay, NewSecret,
+    ParkedWrite, Settle, Store,
 };
 use tidings_testkit::postgres::PostgresDatabase;
 
@@ -83,7 +85,16 @@ impl World {
 
     /// An active hook for everything; `after_seq` as in [`NewHook`].
     pub(crate) async fn hook(&self, app: &App, after_seq: Option<u64>) -> Hook {
-        let new = NewHook {
+        self.create_hook(NewHook { after_seq, ..self.new_hook(app) }).await
+    }
+
+    pub(crate) async fn create_hook(&self, new: NewHook) -> Hook {
+        let (secret, audit) = (self.secret(b"first"), did("hook.create"));
+        self.store.create_hook(new, secret, Vec::new(), audit, NOW).await.unwrap()
+    }
+
+    pub(crate) fn new_hook(&self, app: &App) -> NewHook {
+        NewHook {
             id: HookId(self.ids.next(NOW)),
             app_no: app.app_no,
             owner_grant_no: None,
@@ -94,10 +105,10 @@ impl World {
             service: Service::default(),
             selection: selection("*"),
             expires_at: None,
-            after_seq,
-        };
-        let (secret, audit) = (self.secret(b"first"), did("hook.create"));
-        self.store.create_hook(new, secret, Vec::new(), audit, NOW).await.unwrap()
+            after_seq: None,
+            access: None,
+            disabled: None,
+        }
     }
 
     pub(crate) fn secret(&self, sealed: &[u8]) -> NewSecret {
@@ -165,7 +176,20 @@ impl World {
 /// Parks a delivery of a live cursor; exhausted when it is never due.
 pub(crate) fn put(members: Members, attempts: u32, due_at: Option<Timestamp>) -> ParkedWrite {
     let reason = "receiver answered 500".into();
-    ParkedWrite::Put { cursor_no: 0, members, attempts, due_at, reason }
+    ParkedWrite::Put {
+        cursor_no: 0,
+        members,
+        attempts,
+        due_at,
+        reason,
+        key_hash: None,
+        waits: false,
+    }
+}
+
+/// A replay of everything that its hook selects in `(after, until]`.
+pub(crate) fn new_replay(id: ReplayId, after: u64, until: u64) -> NewReplay {
+    NewReplay { id, after, until, picks: None, rate: None, total: None }
 }
 
 /// What a hook with one trigger selects.
@@ -180,6 +204,19 @@ pub(crate) fn selection(trigger: &str) -> Selection {
         filter: None,
         transform: None,
     }
+}
+
+/// The one format of the hooks here.
+pub(crate) fn formats() -> Formats {
+    Formats::new(vec![Format {
+        name: "native",
+        version: 1,
+        knows: is_pattern,
+        asks: pattern_covers,
+        documents: |_, _| true,
+        batches: &Grouping::EVERY,
+        render: |_| Err(RenderError("not rendered here".into())),
+    }])
 }
 
 /// The audit line of a verb that was done.

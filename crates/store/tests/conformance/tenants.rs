@@ -9,7 +9,7 @@ use tidings_store::{
     GrantKind, Hook, HookUpdate, MirrorCommit, NewGrant, Store,
 };
 
-use crate::support::{NOW, World, did, put};
+use crate::support::{NOW, World, did, new_replay, put};
 
 /// An app with one of everything.
 struct Tenant {
@@ -149,9 +149,10 @@ pub(crate) async fn audit_rows_are_written_with_their_verb(world: &World) {
     let change = world.change_of(&tenant.account, "account.deleted");
     store.update_hook(hook.hook_no, HookUpdate::default(), did("hook.update"), NOW).await.unwrap();
     store.rotate_hook_secret(hook, world.secret(b"x"), NOW, did("hook.rotate"), NOW).await.unwrap();
-    store.create_replay(hook.hook_no, replay, 0, 3, did("replay.create"), NOW).await.unwrap();
+    let new = new_replay(replay, 0, 3);
+    store.create_replay(hook.hook_no, new, did("replay.create"), NOW).await.unwrap();
     store.cancel_replay(hook.hook_no, replay, did("replay.cancel"), NOW).await.unwrap();
-    store.resend(no, hook.hook_no, members, did("delivery.resend"), NOW).await.unwrap();
+    store.resend(no, hook.hook_no, members, None, did("delivery.resend"), NOW).await.unwrap();
     store.append_audited(no, world.change("hook.test"), did("hook.test"), NOW).await.unwrap();
     store.delete_hook(hook, did("hook.delete"), NOW).await.unwrap();
     store.revoke_grant(&tenant.grant, did("key.revoke"), NOW).await.unwrap();

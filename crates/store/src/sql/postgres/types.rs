@@ -21,11 +21,15 @@ impl ToSql for Value<'_> {
                 Type::BOOL => (*number != 0).to_sql(kind, out),
                 _ => Err(wrong(kind)),
             },
-            Self::Text(text) if <&str as ToSql>::accepts(kind) => text.as_ref().to_sql(kind, out),
+            Self::Text(text) if <&str as ToSql>::accepts(kind) => storable(text).to_sql(kind, out),
             Self::Text(_) => Err(wrong(kind)),
             Self::Blob(bytes) => whole(Type::BYTEA).and_then(|()| bytes.as_ref().to_sql(kind, out)),
             Self::Ints(column) => whole(Type::INT8_ARRAY).and_then(|()| column.to_sql(kind, out)),
-            Self::Texts(column) => whole(Type::TEXT_ARRAY).and_then(|()| column.to_sql(kind, out)),
+            Self::Texts(column) => {
+                whole(Type::TEXT_ARRAY)?;
+                let column: Vec<_> = column.iter().map(|text| text.map(storable)).collect();
+                column.to_sql(kind, out)
+            }
             Self::Blobs(column) => whole(Type::BYTEA_ARRAY).and_then(|()| column.to_sql(kind, out)),
         }
     }
@@ -58,6 +62,11 @@ impl<'a> FromSql<'a> for Value<'a> {
     fn accepts(_: &Type) -> bool {
         true
     }
+}
+
+/// PostgreSQL keeps no NUL in a text. Others send us theirs, and one must not fail a whole commit for ever.
+fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
 }
 
 fn wrong(kind: &Type) -> Boxed {
