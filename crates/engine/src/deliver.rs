@@ -1,22 +1,30 @@
 //! One attempt: render, sign, send through the guarded way out, and say what happened.
 
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use http::Method;
-use http::header::{HeaderMap, RETRY_AFTER};
+use http::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use tidings_core::change::{Change, is_operational};
 use tidings_core::clock::{Clock, Timestamp};
 use tidings_core::egress::FailureClass;
-use tidings_core::format::Formats;
+use tidings_core::fault;
+use tidings_core::format::{Formats, RenderError};
+use tidings_core::limits;
 use tidings_core::retry;
 use tidings_store::{AttemptRecord, Store};
+use tidings_transform::Sandbox;
 
+use crate::access::AUTH;
+use crate::coalesce::is_member;
 use crate::dispatch::Send;
 use crate::egress::{Attempted, Budget, Egress, Request};
-use crate::render::{SignedRequest, signed_request};
+use crate::render::{SignedRequest, render, signed_request};
+use crate::run::until_read;
+use crate::transform::{TRANSFORM, transformed};
 
 /// Error class of a delivery whose content is gone: trying again cannot help.
 pub(crate) const ERASED: &str = "erased";
@@ -26,6 +34,8 @@ pub(crate) const ERASED: &str = "erased";
 pub(crate) struct Outcome {
     /// The attempt as it is recorded.
     pub(crate) record: AttemptRecord,
+    /// The app whose turn it was.
+    pub(crate) app_no: i64,
     /// The attempt got as far as the way out: only then does it say anything about the receiver.
     pub(crate) tried: bool,
     /// No connection could be made.
@@ -45,12 +55,16 @@ pub(crate) struct Deliverer {
     pub(crate) egress: Arc<Egress>,
     pub(crate) clock: Clock,
     pub(crate) formats: Formats,
+    pub(crate) sandbox: Sandbox,
 }
 
 impl Deliverer {
     /// Makes the attempt. Whatever goes wrong is an outcome, never an error: even a bug of ours fails only
     /// this attempt.
     pub(crate) async fn attempt(&self, send: &Send) -> Outcome {
+        if fault::planted("send-twice") {
+            drop(self.attempt_or_panic(send).await);
+        }
         let attempt = AssertUnwindSafe(self.attempt_or_panic(send)).catch_unwind();
         attempt.await.unwrap_or_else(|_| {
             let mut outcome = blank(send, self.clock.now());
@@ -61,10 +75,11 @@ impl Deliverer {
     }
 
     async fn attempt_or_panic(&self, send: &Send) -> Outcome {
+        fault::point("deliver.begun");
         let now = self.clock.now();
-        let changes = match &send.change {
-            Some(change) => vec![Arc::clone(change)],
-            None => self.read(send).await,
+        let changes = match send.changes.is_empty() {
+            true => Box::pin(self.read(send)).await,
+            false => send.changes.clone(),
         };
         let mut outcome = blank(send, now);
         if changes.is_empty() || changes.iter().any(|change| change.new.body.is_empty()) {
@@ -73,31 +88,81 @@ impl Deliverer {
             return outcome;
         }
         outcome.operational = changes.iter().any(|change| is_operational(&change.new.kind));
-        let (formats, target) = (&self.formats, &send.target);
-        let request = match signed_request(target, formats, &send.members, &changes, now) {
+        let target = &send.target;
+        let mut request = match self.request(send, &changes, now).await {
             Ok(request) => request,
-            Err(error) => {
-                outcome.record.error = Some(("render".into(), error.to_string()));
+            Err((class, why)) => {
+                outcome.record.error = Some((class.into(), why));
                 return outcome;
             }
         };
+        let entered = match &target.entry {
+            None => Ok(()),
+            Some(Ok(entry)) => {
+                Box::pin(entry.authorize(&self.egress, &self.clock, &mut request.headers)).await
+            }
+            Some(Err(why)) => Err(why.clone()),
+        };
         outcome.record.request_headers = Some(headers_as_json(&request.headers));
+        if let Err(why) = entered {
+            outcome.record.error = Some((AUTH.into(), why));
+            return outcome;
+        }
+        fault::point("deliver.signed");
+        if fault::planted("wrong-signature") && send.members.first_seq.is_multiple_of(50) {
+            request.body = [&request.body[..], b" "].concat().into();
+        }
         let attempted = self.send(send, request).await;
-        outcome.tried = true;
+        fault::point("deliver.answered");
+        let failed = attempted.result.as_ref().err().map(|failure| failure.class);
+        outcome.tried = failed != Some(FailureClass::Proxy);
         describe(&mut outcome, attempted, now);
         outcome
     }
 
+    /// Renders, transforms and signs; otherwise says the class of the error and what it is.
+    async fn request(
+        &self,
+        send: &Send,
+        changes: &[Arc<Change>],
+        now: Timestamp,
+    ) -> Result<SignedRequest, (&'static str, String)> {
+        let (target, members) = (&send.target, &send.members);
+        let unrendered = |error: RenderError| ("render", error.to_string());
+        let rendered = render(target, &self.formats, members, changes, now).map_err(unrendered)?;
+        let (rendered, added) = match &target.script {
+            None => (rendered, Vec::new()),
+            Some(script) => Box::pin(transformed(&self.sandbox, script, rendered, changes))
+                .await
+                .map_err(|why| (TRANSFORM, why))?,
+        };
+        signed_request(target, members, rendered, added, now).map_err(unrendered)
+    }
+
+    /// Reads the changes of a parked delivery; none unless all of them are there.
     async fn read(&self, send: &Send) -> Vec<Arc<Change>> {
-        let members = &send.members;
-        let (after, count) = (members.first_seq.saturating_sub(1), members.count as usize);
-        match self.store.changes_until(send.app_no, after, members.last_seq, count).await {
-            Ok(changes) => changes.into_iter().map(Arc::new).collect(),
-            Err(error) => {
-                tracing::warn!(error = %error, "changes of a parked delivery could not be read");
-                Vec::new()
-            }
+        let (members, hook) = (&send.members, &send.target.hook);
+        let limit = if members.group.is_empty() { 1 } else { limits::JOURNAL_PAGE };
+        let mut after = members.first_seq.saturating_sub(1);
+        let mut changes = Vec::with_capacity(members.count as usize);
+        while after < members.last_seq {
+            let read = || async {
+                let read = self.store.changes_until(send.app_no, after, members.last_seq, limit);
+                match read.await {
+                    // Trimmed, or its app was deleted.
+                    Err(error) if error.is_not_found() || error.gone_oldest().is_some() => {
+                        Ok(Vec::new())
+                    }
+                    found => found,
+                }
+            };
+            let page = until_read(read).await;
+            let Some(last) = page.last() else { break };
+            after = last.seq;
+            let ours = |change: &Change| is_member(hook, &self.formats, members, change);
+            changes.extend(page.into_iter().filter(ours).map(Arc::new));
         }
+        if changes.len() == members.count as usize { changes } else { Vec::new() }
     }
 
     async fn send(&self, send: &Send, request: SignedRequest) -> Attempted {
@@ -105,16 +170,23 @@ impl Deliverer {
             Ok(url) => url,
             Err(refusal) => return Attempted::refused(refusal),
         };
-        let budget = Budget {
+        let mut budget = Budget {
             total: Duration::from_millis(send.target.hook.service.timeout_ms),
             ..Budget::delivery()
         };
+        if fault::planted("read-everything") {
+            (budget.read_bytes, budget.store_bytes) = (usize::MAX / 2, 512 << 20);
+        }
         let SignedRequest { headers, body } = request;
-        self.egress.send(Request { method: Method::POST, url, headers, body, budget }).await
+        let request = Request { method: Method::POST, url, headers, body, budget };
+        match &send.target.entry {
+            Some(Ok(entry)) => Box::pin(entry.send(&self.egress, &self.clock, request)).await,
+            _ => self.egress.send(request).await,
+        }
     }
 }
 
-fn blank(send: &Send, now: Timestamp) -> Outcome {
+pub(crate) fn blank(send: &Send, now: Timestamp) -> Outcome {
     Outcome {
         record: AttemptRecord {
             hook_no: send.hook_no,
@@ -136,6 +208,7 @@ fn blank(send: &Send, now: Timestamp) -> Outcome {
             response_headers: None,
             response_body: None,
         },
+        app_no: send.app_no,
         tried: false,
         hard: false,
         gone: false,
@@ -200,10 +273,11 @@ fn plain_status(status: u16) -> String {
     }
 }
 
+/// The headers for the record, without the values that let us in at the receiver.
 fn headers_as_json(headers: &HeaderMap) -> String {
-    let pairs: Vec<_> = headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
-        .collect();
+    fn shown(value: &HeaderValue) -> Cow<'_, str> {
+        if value.is_sensitive() { "***".into() } else { String::from_utf8_lossy(value.as_bytes()) }
+    }
+    let pairs: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), shown(value))).collect();
     serde_json::to_string(&pairs).unwrap_or_default()
 }

@@ -14,8 +14,9 @@ use tidings_core::delivery::Members;
 use tidings_core::format::Formats;
 use tidings_core::id::Ids;
 use tidings_core::limits;
-use tidings_store::{CursorRow, DispatchApp, Hook, ParkedRow, Settle};
+use tidings_store::{CursorRow, DispatchApp, Hook, ParkedRow, Picks, Settle};
 
+use crate::fair::Turns;
 use crate::hook::{HookState, Step};
 use crate::render::Target;
 
@@ -25,9 +26,17 @@ pub(crate) enum Work {
     /// Make an attempt.
     Send(Send),
     /// Read changes for a lane in `(after, until]`.
-    ReadPage { hook_no: i64, app_no: i64, cursor_no: i64, after: u64, until: u64 },
-    /// Read the next parked deliveries of a hook.
-    ReadParked { hook_no: i64 },
+    ReadPage {
+        hook_no: i64,
+        app_no: i64,
+        cursor_no: i64,
+        after: u64,
+        until: u64,
+        /// What a replay takes: only that is read then.
+        picks: Option<Arc<Picks>>,
+    },
+    /// Read the next parked deliveries of a hook that follow no order; when `keyed`, all that do, too.
+    ReadParked { hook_no: i64, keyed: bool },
     /// Read changes that are not matched yet.
     ReadApp { app_no: i64, after: u64 },
 }
@@ -42,13 +51,14 @@ pub(crate) struct Send {
     pub(crate) members: Members,
     /// The attempt's number in its schedule.
     pub(crate) n: u32,
-    /// The change; absent for a parked delivery, whose changes are read first.
-    pub(crate) change: Option<Arc<Change>>,
+    /// The changes; none for a parked delivery, whose changes are read first.
+    pub(crate) changes: Vec<Arc<Change>>,
 }
 
 /// A place in flight that a delivery takes until its settle is durable.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
+    pub(crate) app_no: i64,
     pub(crate) hook_no: i64,
     /// Cursor and first seq.
     pub(crate) delivery: (i64, u64),
@@ -81,13 +91,17 @@ pub(crate) struct Dispatch {
     pub(crate) ids: Ids,
     pub(crate) apps: BTreeMap<i64, AppState>,
     pub(crate) hooks: BTreeMap<i64, HookState>,
-    ready: VecDeque<i64>,
-    queued: HashSet<i64>,
+    pub(crate) turns: Turns,
     reads: VecDeque<Work>,
     timers: BTreeSet<(Timestamp, i64)>,
+    /// The timer of each hook that has one.
+    alarms: HashMap<i64, Timestamp>,
     /// Deliveries sent, or settled but not durably so: bounds what a crash can repeat.
     pub(crate) in_flight: usize,
     pub(crate) pending: Settle,
+    /// Deliveries that a sound hook took and that are not counted in the store yet: no rule looks at
+    /// them, so they are written with where idle apps stand, and a crash may leave some of them out.
+    pub(crate) runs: BTreeMap<i64, u64>,
     pub(crate) dirty: BTreeSet<i64>,
     /// Deliveries whose slots come free when the pending settle is durable.
     pub(crate) slots: Vec<Slot>,
@@ -101,12 +115,13 @@ impl Dispatch {
             ids,
             apps: BTreeMap::new(),
             hooks: BTreeMap::new(),
-            ready: VecDeque::new(),
-            queued: HashSet::new(),
+            turns: Turns::default(),
             reads: VecDeque::new(),
             timers: BTreeSet::new(),
+            alarms: HashMap::new(),
             in_flight: 0,
             pending: Settle::default(),
+            runs: BTreeMap::new(),
             dirty: BTreeSet::new(),
             slots: Vec::new(),
         }
@@ -147,8 +162,14 @@ impl Dispatch {
         }
     }
 
-    /// A hook appeared or changed.
-    pub(crate) fn put_hook(&mut self, hook: Hook, target: Arc<Target>, cursors: &[CursorRow]) {
+    /// A hook appeared or changed; `parked` when the store may have parked deliveries of it.
+    pub(crate) fn put_hook(
+        &mut self,
+        hook: Hook,
+        target: Arc<Target>,
+        cursors: &[CursorRow],
+        parked: bool,
+    ) {
         let (app_no, hook_no) = (hook.app_no, hook.hook_no);
         let Some(app) = self.apps.get_mut(&app_no) else { return };
         app.hooks.insert(hook_no);
@@ -157,8 +178,8 @@ impl Dispatch {
         let state = self
             .hooks
             .entry(hook_no)
-            .or_insert_with(|| HookState::new(hook.clone(), Arc::clone(&target)));
-        state.update(hook, target, cursors, app.matched, first);
+            .or_insert_with(|| HookState::new(hook.clone(), Arc::clone(&target), parked));
+        state.update(hook, target, cursors, app.matched, (first, parked));
         if state.is_behind() {
             app.behind.insert(hook_no);
         }
@@ -173,6 +194,20 @@ impl Dispatch {
             app.hooks.remove(&hook_no);
             app.behind.remove(&hook_no);
             app.candidates.clear();
+        }
+    }
+
+    /// Forgets the apps and hooks that are not among these: that they ended was announced while nobody
+    /// listened.
+    pub(crate) fn keep(&mut self, apps: &HashSet<i64>, hooks: &[Hook]) {
+        let gone = |app_no: &&i64| !apps.contains(app_no);
+        for app_no in self.apps.keys().filter(gone).copied().collect::<Vec<_>>() {
+            self.remove_app(app_no);
+        }
+        let there: HashSet<i64> = hooks.iter().map(|hook| hook.hook_no).collect();
+        let gone = |hook_no: &&i64| !there.contains(hook_no);
+        for hook_no in self.hooks.keys().filter(gone).copied().collect::<Vec<_>>() {
+            self.remove_hook(hook_no);
         }
     }
 
@@ -237,15 +272,29 @@ impl Dispatch {
 
     /// Lets a hook be looked at.
     pub(crate) fn wake(&mut self, hook_no: i64) {
-        if self.queued.insert(hook_no) {
-            self.ready.push_back(hook_no);
+        if let Some(state) = self.hooks.get(&hook_no) {
+            self.turns.queue(state.hook.app_no, hook_no);
         }
+    }
+
+    /// Wakes a hook at this time, or earlier when it is to be woken earlier anyway.
+    fn wake_at(&mut self, hook_no: i64, at: Timestamp) {
+        let before = self.alarms.get(&hook_no).copied();
+        if before.is_some_and(|before| before <= at) {
+            return;
+        }
+        if let Some(before) = before {
+            self.timers.remove(&(before, hook_no));
+        }
+        self.timers.insert((at, hook_no));
+        self.alarms.insert(hook_no, at);
     }
 
     /// Wakes the hooks whose time has come.
     pub(crate) fn tick(&mut self, now: Timestamp) {
         while let Some(&(at, hook_no)) = self.timers.first().filter(|(at, _)| *at <= now) {
             self.timers.remove(&(at, hook_no));
+            self.alarms.remove(&hook_no);
             self.wake(hook_no);
         }
     }
@@ -255,36 +304,35 @@ impl Dispatch {
         self.timers.first().map(|(at, _)| *at)
     }
 
-    /// The next thing to do, round robin over hooks that have something; `None` when there is nothing
+    /// The next thing to do: apps take turns, and so do the hooks of an app. `None` when there is nothing
     /// or the process has enough in flight.
     pub(crate) fn next_work(&mut self, now: Timestamp) -> Option<Work> {
         if let Some(read) = self.reads.pop_front() {
             return Some(read);
         }
         while self.in_flight < limits::IN_FLIGHT_MAX {
-            let hook_no = self.ready.pop_front()?;
-            self.queued.remove(&hook_no);
+            let (app_no, hook_no) = self.turns.next()?;
             let Some(state) = self.hooks.get_mut(&hook_no) else { continue };
-            let matched = self.apps.get(&state.hook.app_no).map_or(0, |app| app.matched);
+            let matched = self.apps.get(&app_no).map_or(0, |app| app.matched);
             if state.expire(now) {
                 self.pending.disabled.push((hook_no, "its expiration has passed".into()));
                 self.dirty.insert(hook_no);
             }
-            if let Some(write) = state.pass_blocking(now) {
-                self.pending.parked.push((hook_no, write));
+            let step = state.step(matched, now);
+            if !state.writes.is_empty() {
+                self.pending.parked.extend(state.writes.drain(..).map(|write| (hook_no, write)));
                 self.dirty.insert(hook_no);
             }
-            match state.step(matched, now) {
+            match step {
                 Step::Do(work) => {
                     if matches!(work, Work::Send(_)) {
                         self.in_flight += 1;
+                        self.turns.began(app_no);
                     }
-                    self.wake(hook_no);
+                    self.turns.queue(app_no, hook_no);
                     return Some(work);
                 }
-                Step::WaitUntil(at) => {
-                    self.timers.insert((at, hook_no));
-                }
+                Step::WaitUntil(at) => self.wake_at(hook_no, at),
                 Step::Idle => {}
             }
         }

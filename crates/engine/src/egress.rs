@@ -1,22 +1,25 @@
 //! The guarded way out: the one HTTP client through which Tidings talks to anybody else.
 //!
 //! An address is dialled only after [`EgressPolicy::vet_addresses`] accepted everything that the
-//! name resolved to, and it is that very address: no second look-up, no redirect, no proxy from the
-//! environment, no `Alt-Svc`. Nothing here returns `Err`: what happened is data, see [`Attempted`].
+//! name resolved to, and it is that very address: no second look-up, no redirect, no proxy but the one
+//! that the operator configured, no `Alt-Svc`. Nothing here returns `Err`: what happened is data, see [`Attempted`].
 
 mod connect;
 mod message;
 mod outcome;
 mod pool;
+mod proxy;
 mod resolve;
 mod tls;
 
+use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use tidings_core::egress::{EgressPolicy, Host, VettedUrl};
+use tidings_core::egress::{EgressPolicy, FailureClass, Host, VettedUrl};
 use tidings_core::limits::{
     CONNECT_DEADLINE_MS, DELIVERY_DEADLINE_MS, DNS_BUDGET_MS, PROVIDER_DEADLINE_MS,
     PROVIDER_RESPONSE_BYTES_MAX, RECEIVER_IDLE_MS, RESPONSE_READ_BYTES_MAX,
@@ -28,9 +31,11 @@ use self::connect::Connection;
 pub use self::outcome::{Attempted, BodyEnd, Failure, Response, Timings};
 use self::outcome::{Phase, Trace};
 use self::pool::Pool;
+use self::proxy::Exit;
+pub use self::proxy::{Proxy, ProxyError};
 use self::resolve::Lookups;
 pub use self::resolve::{Resolver, Table};
-pub use self::tls::{Tls, TlsError};
+pub use self::tls::{Identity, Tls, TlsError};
 
 /// What one request may cost.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +104,17 @@ pub struct Egress {
     lookups: Lookups,
     tls: Tls,
     pool: Arc<Pool>,
+    proxy: Option<Proxy>,
+    origin: String,
+}
+
+/// Where a request goes, and as whom.
+struct Way<'a> {
+    url: &'a VettedUrl,
+    identity: Option<&'a Identity>,
+    /// What idle connections that it can use are kept under.
+    pooled: Cow<'a, str>,
+    budget: Budget,
 }
 
 impl Egress {
@@ -107,7 +123,38 @@ impl Egress {
     pub fn new(policy: EgressPolicy, resolver: Resolver, tls: Tls) -> Self {
         let pool = Arc::new(Pool::default());
         tokio::spawn(pool::sweep(Arc::downgrade(&pool)));
-        Self { policy, lookups: Lookups::new(resolver), tls, pool }
+        Self {
+            policy,
+            lookups: Lookups::new(resolver),
+            tls,
+            pool,
+            proxy: None,
+            origin: "localhost".into(),
+        }
+    }
+
+    /// The same, with every connection through the operator's proxy.
+    #[must_use]
+    pub fn through(mut self, proxy: Option<Proxy>) -> Self {
+        self.proxy = proxy;
+        self
+    }
+
+    /// The same under this name, which receivers are told when they are asked for their consent.
+    #[must_use]
+    pub fn known_as(mut self, origin: String) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// What we are known as: a host name.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Who trusts whom.
+    pub fn tls(&self) -> &Tls {
+        &self.tls
     }
 
     /// The policy that URLs have to be vetted with.
@@ -123,11 +170,21 @@ impl Egress {
     /// Sends the request once. It is put on a second connection only when the first was a reused
     /// one that turned out to be closed before anything of the request was sent.
     pub async fn send(&self, request: Request<'_>) -> Attempted {
+        self.send_as(request, None).await
+    }
+
+    /// As [`Egress::send`], showing a client certificate where the receiver asks for one.
+    pub async fn send_as(&self, request: Request<'_>, identity: Option<&Identity>) -> Attempted {
         let started = Instant::now();
         let Request { url, budget, .. } = request;
+        let pooled = match identity {
+            None => Cow::Borrowed(url.origin()),
+            Some(identity) => Cow::Owned(format!("{} {}", url.origin(), identity.name())),
+        };
+        let way = Way { url, identity, pooled, budget };
         let deadline = started + budget.total;
         let mut trace = Trace::default();
-        let answered = timeout_at(deadline, self.exchange(request, &mut trace))
+        let answered = timeout_at(deadline, self.exchange(request, &way, &mut trace))
             .await
             .unwrap_or_else(|_| Err(trace.out_of_time(budget.total)));
         let result = match answered {
@@ -135,7 +192,7 @@ impl Egress {
             Ok(exchange) => {
                 let (response, connection) = exchange.finish(budget, deadline).await;
                 if let Some(connection) = connection {
-                    self.pool.put(url.origin(), connection);
+                    self.pool.put(&way.pooled, connection);
                 }
                 Ok(response)
             }
@@ -147,11 +204,11 @@ impl Egress {
     async fn exchange(
         &self,
         request: Request<'_>,
+        way: &Way<'_>,
         trace: &mut Trace,
     ) -> Result<message::Exchange, Failure> {
-        let Request { url, budget, .. } = request;
         let mut message = message::assemble(request)?;
-        if let Some(connection) = self.reusable(url, budget, trace).await? {
+        if let Some(connection) = self.reusable(way, trace).await? {
             match connection.exchange(message, trace).await {
                 Ok(exchange) => return Ok(exchange),
                 Err(mut error) => match error.take_message() {
@@ -160,7 +217,8 @@ impl Egress {
                 },
             }
         }
-        let connection = self.connect(url, budget, trace).await?;
+        // Rare and large: apart, so that sending on a kept connection moves little memory.
+        let connection = Box::pin(self.connect(way, trace)).await?;
         let exchanged = connection.exchange(message, trace).await;
         exchanged.map_err(|error| Failure::of_exchange(error.error()))
     }
@@ -168,15 +226,17 @@ impl Egress {
     /// An idle connection whose address was vetted lately, or is still an answer for the name.
     async fn reusable(
         &self,
-        url: &VettedUrl,
-        budget: Budget,
+        way: &Way<'_>,
         trace: &mut Trace,
     ) -> Result<Option<Connection>, Failure> {
-        let Some(mut connection) = self.pool.take(url.origin()) else {
+        let Some(mut connection) = self.pool.take(&way.pooled) else {
             return Ok(None);
         };
         if connection.vetted_at.elapsed() >= Duration::from_millis(RECEIVER_IDLE_MS) {
-            let addresses = self.addresses(url, budget, trace).await?;
+            if self.judged_by_proxy(way.url).is_some() {
+                return Ok(None);
+            }
+            let addresses = Box::pin(self.addresses(way, trace)).await?;
             if !addresses.contains(&connection.address.ip()) {
                 return Ok(None);
             }
@@ -186,29 +246,45 @@ impl Egress {
         Ok(Some(connection))
     }
 
-    async fn connect(
-        &self,
-        url: &VettedUrl,
-        budget: Budget,
-        trace: &mut Trace,
-    ) -> Result<Connection, Failure> {
-        let addresses = self.addresses(url, budget, trace).await?;
-        connect::connect(url, &addresses, budget.connect, &self.tls, trace).await
+    async fn connect(&self, way: &Way<'_>, trace: &mut Trace) -> Result<Connection, Failure> {
+        let Some(proxy) = &self.proxy else {
+            let addresses = self.addresses(way, trace).await?;
+            return connect::connect(way, &addresses, &self.tls, trace).await;
+        };
+        let addresses;
+        let exit = match self.judged_by_proxy(way.url) {
+            Some(name) => Exit::Name(name),
+            None => {
+                addresses = self.addresses(way, trace).await?;
+                Exit::Addresses(&addresses)
+            }
+        };
+        let found = match proxy.host() {
+            Host::Address(ip) => vec![*ip],
+            Host::Name(name) => {
+                let found = self.lookups.look_up(name, way.budget.dns).await;
+                found.map_err(|failure| Failure::new(FailureClass::Proxy, failure.detail))?
+            }
+        };
+        connect::connect_through(proxy, &found, exit, way, &self.tls, trace).await
+    }
+
+    /// The name, when the operator's proxy looks it up and judges it in our place.
+    fn judged_by_proxy<'u>(&self, url: &'u VettedUrl) -> Option<&'u str> {
+        match (&self.proxy, url.host()) {
+            (Some(proxy), Host::Name(name)) if proxy.filters() => Some(name),
+            _ => None,
+        }
     }
 
     /// What the host resolves to, vetted.
-    async fn addresses(
-        &self,
-        url: &VettedUrl,
-        budget: Budget,
-        trace: &mut Trace,
-    ) -> Result<Vec<std::net::IpAddr>, Failure> {
-        let vetted = match url.host() {
+    async fn addresses(&self, way: &Way<'_>, trace: &mut Trace) -> Result<Vec<IpAddr>, Failure> {
+        let vetted = match way.url.host() {
             Host::Address(ip) => self.policy.vet_addresses(&[*ip]),
             Host::Name(name) => {
                 trace.phase = Phase::Resolving;
                 let started = Instant::now();
-                let answers = self.lookups.look_up(name, budget.dns).await;
+                let answers = self.lookups.look_up(name, way.budget.dns).await;
                 trace.timings.dns_us = Some(micros(started));
                 self.policy.vet_addresses(&answers?)
             }

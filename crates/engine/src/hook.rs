@@ -1,24 +1,24 @@
-//! A hook at work: its lanes, its breaker, what it has in flight and what it has parked.
+//! A hook at work: its lanes, its breaker, its pace, what it has in flight and what it has parked.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use tidings_core::change::{Change, types};
 use tidings_core::clock::Timestamp;
 use tidings_core::delivery::Members;
 use tidings_core::format::Formats;
-use tidings_core::hook::HookStatus;
+use tidings_core::hook::{HookStatus, Ordering};
 use tidings_store::{CursorRow, Hook, ParkedRow, ParkedWrite};
 
 use crate::breaker::Breaker;
-use crate::dispatch::{Send, Work};
-use crate::lane::{Lane, Reach};
+use crate::dispatch::Work;
+use crate::lane::{Delivery, Lane, Reach};
+use crate::order::{Entry, Order};
+use crate::pace::Pace;
+use crate::parked::Parked;
 use crate::render::Target;
 
-/// Parked deliveries read at a time.
-pub(crate) const PARKED_PAGE: usize = 64;
-/// A delivery parked while it is being sent is not due before this much after its deadline, ms.
-const STILL_SENT_MARGIN_MS: i64 = 60_000;
+mod step;
 
 /// What a hook wants to do next.
 #[derive(Debug)]
@@ -29,16 +29,21 @@ pub(crate) enum Step {
 }
 
 /// A delivery in flight.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Sending {
-    /// The change, for a lane's delivery.
-    pub(crate) change: Option<Arc<Change>>,
+    pub(crate) members: Members,
+    /// The changes, for a lane's delivery; none for a parked one.
+    pub(crate) changes: Vec<Arc<Change>>,
     /// Attempts that counted before this one.
     pub(crate) attempts: u32,
     /// It has a parked row.
     pub(crate) parked: bool,
+    /// Hash of the key that it holds locked.
+    pub(crate) key: Option<i64>,
     /// It is a probe of an open breaker.
     pub(crate) probe: bool,
+    /// It is a test event, which goes out whatever the hook's state.
+    pub(crate) test: bool,
     /// Its outcome is known, but not durable yet: its slot is still taken.
     pub(crate) done: bool,
 }
@@ -55,16 +60,22 @@ pub(crate) struct HookState {
     pub(crate) sending: BTreeMap<(i64, u64), Sending>,
     /// The live cursor has a row.
     pub(crate) has_row: bool,
-    parked: VecDeque<ParkedRow>,
-    parked_stale: bool,
-    parked_reading: bool,
-    /// Deliveries settled since the reading began: what is read of them is out of date.
-    settled_while_reading: BTreeSet<(i64, u64)>,
+    /// What is parked and follows an order.
+    pub(crate) order: Order,
+    /// The order of what was parked before we started is known.
+    order_known: bool,
+    parked: Parked,
+    pace: Pace,
+    /// Test events that are to be sent, whatever the hook's state.
+    tests: VecDeque<u64>,
+    /// What was parked since the last step, without an attempt.
+    pub(crate) writes: Vec<ParkedWrite>,
 }
 
 impl HookState {
-    /// A hook that is settled as far as its app is matched.
-    pub(crate) fn new(hook: Hook, target: Arc<Target>) -> Self {
+    /// A hook that is settled as far as its app is matched; `parked` when the store may have deliveries
+    /// of it.
+    pub(crate) fn new(hook: Hook, target: Arc<Target>, parked: bool) -> Self {
         Self {
             hook,
             target,
@@ -72,31 +83,62 @@ impl HookState {
             breaker: Breaker::closed(),
             sending: BTreeMap::new(),
             has_row: false,
-            parked: VecDeque::new(),
-            parked_stale: true,
-            parked_reading: false,
-            settled_while_reading: BTreeSet::new(),
+            order: Order::default(),
+            order_known: !parked,
+            parked: Parked::unknown(parked),
+            pace: Pace::default(),
+            tests: VecDeque::new(),
+            writes: Vec::new(),
         }
     }
 
-    /// Takes over what the store says of the hook and its cursors; `first` when it is new to us.
+    /// Takes over what the store says of the hook and its cursors; `first` when it is new to us, `parked`
+    /// when the store may have parked deliveries that we do not know.
     pub(crate) fn update(
         &mut self,
-        hook: Hook,
+        mut hook: Hook,
         target: Arc<Target>,
         cursors: &[CursorRow],
         matched: u64,
-        first: bool,
+        (first, parked): (bool, bool),
     ) {
-        if self.hook.status != HookStatus::Active && hook.status == HookStatus::Active {
-            self.breaker = Breaker::closed();
+        let status = std::mem::replace(&mut self.hook.status, hook.status);
+        match (status, hook.status) {
+            (HookStatus::Active, HookStatus::Active) => {
+                // What was counted here may not be written yet.
+                hook.failing_since = self.hook.failing_since;
+                hook.failing_told = self.hook.failing_told;
+                hook.consecutive_failures = self.hook.consecutive_failures;
+            }
+            (_, HookStatus::Active) => self.breaker = Breaker::closed(),
+            _ => {}
         }
+        // What was put back after a probe keeps its members unless it must be grouped anew.
+        let (before, after) = (&self.hook.service, &hook.service);
+        let served_otherwise =
+            (&before.ordering, &before.coalesce) != (&after.ordering, &after.coalesce);
         self.hook = hook;
         self.target = target;
-        self.parked_stale = true;
-        let unfinished =
-            |row: &&CursorRow| row.until_seq.is_none_or(|until| row.settled_seq < until);
-        for row in cursors.iter().filter(unfinished) {
+        if parked {
+            // Keyed ones, too: a resend may revive what was parked while the hook was ordered.
+            self.parked.outdate(true);
+        }
+        if served_otherwise {
+            for lane in &mut self.lanes {
+                lane.rearrange(&self.hook.service);
+            }
+        }
+        self.take_cursors(cursors, matched, first);
+    }
+
+    fn take_cursors(&mut self, cursors: &[CursorRow], matched: u64, first: bool) {
+        for row in cursors.iter().filter(|row| row.cancelled_at.is_some()) {
+            let lane = self.lanes.iter_mut().find(|lane| lane.cursor_no == row.cursor_no);
+            if let Some(lane) = lane {
+                lane.cancel(matched);
+            }
+        }
+        for row in cursors.iter().filter(|row| !row.is_over()) {
             match self.lanes.iter_mut().find(|lane| lane.cursor_no == row.cursor_no) {
                 None => self.lanes.push(Lane::resume(row)),
                 Some(lane) => {
@@ -116,6 +158,11 @@ impl HookState {
         }
     }
 
+    /// Whether deliveries of this hook wait for one another.
+    pub(crate) fn is_ordered(&self) -> bool {
+        self.hook.service.ordering != Ordering::None
+    }
+
     /// Whether nothing is sent for the time being.
     pub(crate) fn stands_still(&self) -> bool {
         self.hook.status != HookStatus::Active || self.breaker.is_open()
@@ -126,17 +173,22 @@ impl HookState {
         self.lanes[0].reach != Reach::Live
     }
 
-    /// Whether any version of the hook asks for `kind`.
-    pub(crate) fn may_ask_for(&self, formats: &Formats, kind: &str) -> bool {
-        kind == types::HOOK_TEST
-            || self.hook.versions.iter().any(|(_, selection)| {
-                formats.get(&selection.format).is_some_and(|format| {
-                    selection.triggers.iter().any(|trigger| (format.asks)(trigger, kind))
-                })
-            })
+    /// Whether the live lane would read on if the app were matched up to `matched`.
+    pub(crate) fn wants_more(&self, matched: u64) -> bool {
+        !self.stands_still() && self.lanes[0].wants_page(matched, &self.hook.service).is_some()
     }
 
-    /// Takes a page of the journal into the lane that asked for it.
+    /// Whether any version of the hook asks for `kind`.
+    pub(crate) fn may_ask_for(&self, formats: &Formats, kind: &str) -> bool {
+        self.hook.versions.iter().any(|(_, selection)| {
+            formats.get(&selection.format).is_some_and(|format| {
+                selection.triggers.iter().any(|trigger| (format.asks)(trigger, kind))
+            })
+        })
+    }
+
+    /// Takes a page of the journal into the lane that asked for it. Test events went out when they were
+    /// matched.
     pub(crate) fn lane_page(
         &mut self,
         cursor_no: i64,
@@ -154,11 +206,14 @@ impl HookState {
         let Reach::Behind(before) = lane.reach else { return };
         let hook_no = self.hook.hook_no;
         for change in changes.iter().filter(|change| change.seq > before) {
-            let selected = self
-                .hook
-                .selection_at(change.seq)
-                .is_some_and(|selection| selection.matches(formats, hook_no, change));
-            if selected && !lane.take(Arc::new(change.clone())) {
+            // What a replay takes was picked when it was read.
+            let selected = lane.picks.is_some()
+                || change.new.kind != types::HOOK_TEST
+                    && self
+                        .hook
+                        .selection_at(change.seq)
+                        .is_some_and(|selection| selection.matches(formats, hook_no, change));
+            if selected && !lane.take(Arc::new(change.clone()), &self.hook.service) {
                 return;
             }
         }
@@ -167,39 +222,59 @@ impl HookState {
         lane.reach = if live { Reach::Live } else { Reach::Behind(reached) };
     }
 
-    /// Takes the next parked deliveries.
-    pub(crate) fn parked_page(&mut self, rows: Vec<ParkedRow>) {
-        self.parked_reading = false;
-        let settled = std::mem::take(&mut self.settled_while_reading);
-        let key = |row: &ParkedRow| (row.cursor_no, row.members.first_seq);
-        self.parked = rows.into_iter().filter(|row| !settled.contains(&key(row))).collect();
+    /// Takes a test event, which has its parked row already.
+    pub(crate) fn take_test(&mut self, seq: u64) {
+        self.tests.push_back(seq);
     }
 
-    /// A delivery is settled durably: its slot is free, and its parked row may be new or gone.
+    /// Takes the next parked deliveries that follow no order, and all that do when they were asked for.
+    pub(crate) fn parked_page(&mut self, rows: Vec<ParkedRow>) {
+        // A hook whose deliveries go out one by one orders a resend, too.
+        let whole = self.hook.service.order_of_all();
+        let key = |row: &ParkedRow| row.key_hash.or(whole);
+        // A test event that waits for its turn goes out once.
+        let tests = &self.tests;
+        let waits = |row: &ParkedRow| row.cursor_no == 0 && tests.contains(&row.members.first_seq);
+        let parked = &mut self.parked;
+        let rows = rows.into_iter().filter(|row| !waits(row) && !parked.is_outdated(row));
+        let (keyed, free): (Vec<_>, Vec<_>) = rows.partition(|row| key(row).is_some());
+        self.parked.take(free);
+        for row in keyed {
+            let delivery = (row.cursor_no, row.members.first_seq);
+            if self.sending.contains_key(&delivery) {
+                self.parked.pass(&row);
+                continue;
+            }
+            if let (Some(key), Some(due_at)) = (key(&row), row.due_at) {
+                let entry = Entry { members: row.members, attempts: row.attempts, due_at };
+                self.order.load(key, row.cursor_no, entry);
+            }
+        }
+        self.order_known = true;
+    }
+
+    /// A delivery is settled durably: its slot and its key are free, and its parked row may be new or gone.
     pub(crate) fn settled(&mut self, delivery: (i64, u64), parked_changed: bool) {
-        self.sending.remove(&delivery);
-        self.parked_stale |= parked_changed;
-        if self.parked_reading {
-            self.settled_while_reading.insert(delivery);
+        let key = self.sending.remove(&delivery).and_then(|sending| sending.key);
+        if let Some(key) = key {
+            self.order.unlock(key);
+        }
+        self.parked.settled(delivery, parked_changed && key.is_none());
+    }
+
+    /// Its changes are delivered or parked: the cursor may pass them.
+    pub(crate) fn settle_lane(&mut self, cursor_no: i64, changes: &[Arc<Change>]) {
+        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.cursor_no == cursor_no) {
+            lane.settle(changes);
         }
     }
 
-    /// Parks the oldest delivery in flight when it alone keeps the lane from going on.
-    pub(crate) fn pass_blocking(&mut self, now: Timestamp) -> Option<ParkedWrite> {
-        let due_at = now.plus_ms(self.hook.service.timeout_ms.cast_signed() + STILL_SENT_MARGIN_MS);
-        self.lanes.iter_mut().find_map(|lane| {
-            let seq = lane.blocking()?;
-            let sending = self.sending.get_mut(&(lane.cursor_no, seq)).filter(|sent| !sent.done)?;
-            sending.parked = true;
-            lane.settle(seq);
-            Some(ParkedWrite::Put {
-                cursor_no: lane.cursor_no,
-                members: Members::single(seq),
-                attempts: sending.attempts,
-                due_at: Some(due_at),
-                reason: "still being sent while later changes go on".into(),
-            })
-        })
+    /// A probe was not answered: its changes are owed as before.
+    pub(crate) fn put_back(&mut self, cursor_no: i64, sent: &Sending) {
+        let delivery = Delivery { members: sent.members.clone(), changes: sent.changes.clone() };
+        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.cursor_no == cursor_no) {
+            lane.put_back(&delivery, &self.hook.service);
+        }
     }
 
     /// Disables the hook when its dialect lets it end now; answers whether it did.
@@ -210,117 +285,5 @@ impl HookState {
             self.hook.status = HookStatus::Disabled;
         }
         ends
-    }
-
-    /// What to do next. `matched` is how far the app is matched.
-    pub(crate) fn step(&mut self, matched: u64, now: Timestamp) -> Step {
-        if self.hook.status != HookStatus::Active {
-            return Step::Idle;
-        }
-        if let Some(read) = self.read(matched) {
-            return Step::Do(read);
-        }
-        if self.breaker.is_open() {
-            return self.probe(now);
-        }
-        let room = (self.hook.service.concurrency as usize).min(self.breaker.allowed());
-        if self.sending.len() >= room {
-            return Step::Idle;
-        }
-        if let Some(send) = self.send_parked(now, false).or_else(|| self.send_next(false)) {
-            return Step::Do(Work::Send(send));
-        }
-        self.parked.front().and_then(|row| row.due_at).map_or(Step::Idle, Step::WaitUntil)
-    }
-
-    fn read(&mut self, matched: u64) -> Option<Work> {
-        let hook_no = self.hook.hook_no;
-        if self.parked_stale && !self.parked_reading {
-            (self.parked_stale, self.parked_reading) = (false, true);
-            return Some(Work::ReadParked { hook_no });
-        }
-        let app_no = self.hook.app_no;
-        self.lanes.iter_mut().find_map(|lane| {
-            let (after, until) = lane.wants_page(matched)?;
-            lane.reading = true;
-            Some(Work::ReadPage { hook_no, app_no, cursor_no: lane.cursor_no, after, until })
-        })
-    }
-
-    fn probe(&mut self, now: Timestamp) -> Step {
-        let Some(at) = self.breaker.probe_at() else { return Step::Idle };
-        if at > now {
-            return Step::WaitUntil(at);
-        }
-        let reading = self.parked_reading || self.lanes.iter().any(|lane| lane.reading);
-        if !self.sending.is_empty() || reading {
-            return Step::Idle;
-        }
-        let send = if self.breaker.begin_probe() {
-            self.send_parked(now, true).or_else(|| self.send_next(true))
-        } else {
-            self.send_next(true).or_else(|| self.send_parked(now, true))
-        };
-        match send {
-            Some(send) => Step::Do(Work::Send(send)),
-            None => {
-                // Nothing is owed at the moment, so nothing can probe: let the next change try.
-                self.breaker.succeeded();
-                Step::Idle
-            }
-        }
-    }
-
-    fn send_parked(&mut self, now: Timestamp, probe: bool) -> Option<Send> {
-        if self.parked_reading {
-            return None;
-        }
-        let sending = &self.sending;
-        self.parked.retain(|row| !sending.contains_key(&(row.cursor_no, row.members.first_seq)));
-        let due = self.parked.front()?.due_at?;
-        if due > now && !probe {
-            return None;
-        }
-        let row = self.parked.pop_front()?;
-        if self.parked.is_empty() {
-            self.parked_stale = true;
-        }
-        let sending =
-            Sending { change: None, attempts: row.attempts, parked: true, probe, done: false };
-        self.sending.insert((row.cursor_no, row.members.first_seq), sending);
-        Some(self.send(row.cursor_no, row.members, row.attempts, None))
-    }
-
-    fn send_next(&mut self, probe: bool) -> Option<Send> {
-        let (cursor_no, change) =
-            self.lanes.iter_mut().find_map(|lane| Some((lane.cursor_no, lane.next()?)))?;
-        let members = Members::single(change.seq);
-        let sending = Sending {
-            change: Some(Arc::clone(&change)),
-            attempts: 0,
-            parked: false,
-            probe,
-            done: false,
-        };
-        self.sending.insert((cursor_no, change.seq), sending);
-        Some(self.send(cursor_no, members, 0, Some(change)))
-    }
-
-    fn send(
-        &self,
-        cursor_no: i64,
-        members: Members,
-        attempts: u32,
-        change: Option<Arc<Change>>,
-    ) -> Send {
-        Send {
-            hook_no: self.hook.hook_no,
-            app_no: self.hook.app_no,
-            target: Arc::clone(&self.target),
-            cursor_no,
-            members,
-            n: attempts + 1,
-            change,
-        }
     }
 }

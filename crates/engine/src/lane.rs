@@ -8,7 +8,14 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use tidings_core::change::Change;
+use tidings_core::clock::Timestamp;
+use tidings_core::delivery::Members;
+use tidings_core::hook::{Rate, Service, Span};
 use tidings_core::limits;
+use tidings_store::Picks;
+
+use crate::coalesce::Windows;
+use crate::pace::Pace;
 
 /// How far a lane has looked at the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +37,64 @@ pub(crate) struct Lane {
     /// A page of the journal is being read.
     pub(crate) reading: bool,
     /// Matched, not sent.
-    waiting: VecDeque<Arc<Change>>,
+    waiting: VecDeque<Owed>,
+    /// The same for a coalescing hook.
+    windows: Windows,
+    /// Bytes of data in both.
+    bytes: usize,
     /// Sent, not settled.
     sent: BTreeSet<u64>,
     /// Settled, while something below is not.
     settled: BTreeSet<u64>,
+    /// What a replay takes, one change a request; absent: everything that its hook selects, as it is
+    /// served.
+    pub(crate) picks: Option<Arc<Picks>>,
+    /// How fast a replay goes, when it says.
+    pub(crate) throttle: Option<Throttle>,
+    /// Changes of a replay that are delivered or parked.
+    pub(crate) sent_count: u64,
+}
+
+/// A replay's own pace, within that of its hook.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Throttle {
+    rate: Rate,
+    pace: Pace,
+}
+
+impl Throttle {
+    /// Until when the replay waits; `None` when it may go on now.
+    pub(crate) fn wait(&self, now: Timestamp) -> Option<Timestamp> {
+        self.pace.wait_for(self.rate, now).filter(|at| *at > now)
+    }
+
+    /// It sends something.
+    pub(crate) fn began(&mut self, now: Timestamp) {
+        self.pace.began_at(self.rate, now);
+    }
+}
+
+#[derive(Debug)]
+struct Owed {
+    change: Arc<Change>,
+    /// Hash of the key within which it is ordered.
+    key: Option<i64>,
+}
+
+/// What a lane would send next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Next {
+    pub(crate) first_seq: u64,
+    /// Hash of the key within which it is ordered.
+    pub(crate) key: Option<i64>,
+    grouped: bool,
+}
+
+/// A delivery that a lane hands out.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) members: Members,
+    pub(crate) changes: Vec<Arc<Change>>,
 }
 
 impl Lane {
@@ -46,8 +106,13 @@ impl Lane {
             reach,
             reading: false,
             waiting: VecDeque::new(),
+            windows: Windows::default(),
+            bytes: 0,
             sent: BTreeSet::new(),
             settled: BTreeSet::new(),
+            picks: None,
+            throttle: None,
+            sent_count: 0,
         }
     }
 
@@ -59,13 +124,29 @@ impl Lane {
             let first = row.settled_seq + 1 + 8 * index as u64;
             lane.settled.extend(bits.map(|bit| first + bit));
         }
+        lane.picks = row.picks.clone().map(Arc::new);
+        lane.throttle = row.rate.map(|count| Throttle {
+            rate: Rate { count, per: Span::Second },
+            pace: Pace::default(),
+        });
+        lane.sent_count = row.sent;
         lane
+    }
+
+    /// Ends a replay before its time: what it has sent goes on, what it owes is forgotten.
+    pub(crate) fn cancel(&mut self, matched: u64) {
+        let settled = self.settled_seq(matched);
+        self.windows.drain();
+        self.waiting.clear();
+        self.bytes = 0;
+        self.reading = false;
+        self.reach = Reach::Behind(settled);
+        self.until_seq = Some(settled);
     }
 
     /// Everything up to here is settled. `matched` is how far the app is matched.
     pub(crate) fn settled_seq(&self, matched: u64) -> u64 {
-        let waiting = self.waiting.front().map(|change| change.seq);
-        let oldest = [waiting, self.sent.first().copied()].into_iter().flatten().min();
+        let oldest = [self.oldest_owed(), self.sent.first().copied()].into_iter().flatten().min();
         match (oldest, self.reach) {
             (Some(oldest), _) => oldest - 1,
             (None, Reach::Behind(seq)) => seq,
@@ -75,15 +156,13 @@ impl Lane {
 
     /// Whether the cursor needs a row: something up to `matched` is not settled.
     pub(crate) fn lags(&self) -> bool {
-        self.reach != Reach::Live || !self.waiting.is_empty() || !self.sent.is_empty()
+        self.reach != Reach::Live || self.has_owed() || !self.sent.is_empty()
     }
 
     /// Whether a replay has nothing left to do.
     pub(crate) fn finished(&self) -> bool {
         let Reach::Behind(seq) = self.reach else { return false };
-        self.until_seq.is_some_and(|until| seq >= until)
-            && self.waiting.is_empty()
-            && self.sent.is_empty()
+        self.until_seq.is_some_and(|until| seq >= until) && !self.has_owed() && self.sent.is_empty()
     }
 
     /// The settled changes above the cursor as a bitmap: bit `i` is `settled_seq + 1 + i`.
@@ -100,16 +179,41 @@ impl Lane {
 
     /// Takes a matched change, unless it was settled before a restart. Answers whether there was room;
     /// when not, the lane is behind from here on.
-    pub(crate) fn take(&mut self, change: Arc<Change>) -> bool {
+    pub(crate) fn take(&mut self, change: Arc<Change>, service: &Service) -> bool {
         if self.settled.contains(&change.seq) {
+            if let Some(group) = service.group(&change) {
+                self.windows.close(&group);
+            }
             return true;
         }
-        if self.waiting.len() >= limits::LANE_WAITING_MAX {
+        if self.held() >= most(service) || self.bytes >= limits::LANE_WAITING_BYTES_MAX {
             self.fall_behind(change.seq - 1);
             return false;
         }
-        self.waiting.push_back(change);
+        self.owe(change, service);
         true
+    }
+
+    fn owe(&mut self, change: Arc<Change>, service: &Service) {
+        self.bytes += change.new.body.len();
+        match &service.coalesce {
+            Some(rule) if self.picks.is_none() => self.windows.join(change, rule),
+            _ => {
+                let key = service.key_hash(&change);
+                self.waiting.push_back(Owed { change, key });
+            }
+        }
+    }
+
+    /// The hook is served otherwise from now on: what is owed is grouped and ordered anew.
+    pub(crate) fn rearrange(&mut self, service: &Service) {
+        let mut changes = self.windows.drain();
+        changes.extend(self.waiting.drain(..).map(|owed| owed.change));
+        changes.sort_by_key(|change| change.seq);
+        self.bytes = 0;
+        for change in changes {
+            self.owe(change, service);
+        }
     }
 
     /// Leaves what follows `seq` in the journal.
@@ -118,64 +222,148 @@ impl Lane {
     }
 
     /// Whether the store should be asked for more, and from where.
-    pub(crate) fn wants_page(&self, matched: u64) -> Option<(u64, u64)> {
+    pub(crate) fn wants_page(&self, matched: u64, service: &Service) -> Option<(u64, u64)> {
         let Reach::Behind(after) = self.reach else { return None };
         let until = self.until_seq.unwrap_or(matched).min(matched);
-        (!self.reading && after < until && self.waiting.len() < limits::LANE_WAITING_MAX / 2)
-            .then_some((after, until))
+        (!self.reading && after < until && self.has_room(service)).then_some((after, until))
     }
 
-    /// The next change to send, when the span allows it.
-    pub(crate) fn next(&mut self) -> Option<Arc<Change>> {
-        let next = self.waiting.front()?.seq;
-        let oldest = self.sent.first().copied().unwrap_or(next);
-        if next - oldest >= limits::LANE_SPAN {
-            return None;
+    /// Whether a page would find room.
+    fn has_room(&self, service: &Service) -> bool {
+        self.held() < most(service) / 2 && self.bytes < limits::LANE_WAITING_BYTES_MAX / 2
+    }
+
+    /// What would be sent next: the oldest change, or a group that is due. Windows close early when the
+    /// lane has no room for what follows.
+    pub(crate) fn peek(&self, service: &Service, now: Timestamp) -> Option<Next> {
+        if let Some(owed) = self.waiting.front() {
+            return Some(Next { first_seq: owed.change.seq, key: owed.key, grouped: false });
         }
-        let change = self.waiting.pop_front()?;
-        self.sent.insert(change.seq);
-        Some(change)
+        let oldest = self.windows.first_seq()?;
+        let behind = self.reach != Reach::Live && !self.has_room(service);
+        let due = self.windows.next(now, behind || service.coalesce.is_none())?;
+        let first_seq = if due - oldest < limits::GROUP_SPAN { due } else { oldest };
+        let change = self.windows.get(first_seq)?.changes.first()?;
+        Some(Next { first_seq, key: service.key_hash(change), grouped: true })
     }
 
-    /// The oldest sent change when it holds up the next one by using up the span.
-    pub(crate) fn blocking(&self) -> Option<u64> {
-        let next = self.waiting.front()?.seq;
+    /// Hands out what [`Lane::peek`] found.
+    pub(crate) fn pop(&mut self, next: Next) -> Option<Delivery> {
+        let delivery = if next.grouped {
+            let group = self.windows.take(next.first_seq)?;
+            Delivery { members: group.members(), changes: group.changes }
+        } else {
+            let change = self.waiting.pop_front()?.change;
+            Delivery { members: Members::single(change.seq), changes: vec![change] }
+        };
+        for change in &delivery.changes {
+            self.bytes = self.bytes.saturating_sub(change.new.body.len());
+            self.sent.insert(change.seq);
+        }
+        Some(delivery)
+    }
+
+    /// The oldest sent change when it holds up `next` by using up the span.
+    pub(crate) fn blocking(&self, next: Next) -> Option<u64> {
         let oldest = *self.sent.first()?;
-        (next - oldest >= limits::LANE_SPAN).then_some(oldest)
+        (next.first_seq >= oldest + limits::LANE_SPAN).then_some(oldest)
     }
 
-    /// A sent change is delivered or parked.
-    pub(crate) fn settle(&mut self, seq: u64) {
-        if self.sent.remove(&seq) {
-            self.settled.insert(seq);
+    /// When the next window closes.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.windows.next_due()
+    }
+
+    /// Sent changes are delivered or parked.
+    pub(crate) fn settle(&mut self, changes: &[Arc<Change>]) {
+        for change in changes {
+            if self.sent.remove(&change.seq) {
+                self.settled.insert(change.seq);
+                self.sent_count += u64::from(self.cursor_no != 0);
+            }
         }
     }
 
-    /// A probe was not answered: the change is owed as before.
-    pub(crate) fn put_back(&mut self, change: Arc<Change>) {
-        if self.sent.remove(&change.seq) {
-            let place = self.waiting.partition_point(|waiting| waiting.seq < change.seq);
-            self.waiting.insert(place, change);
+    /// A probe was not answered: its changes are owed as before, together.
+    pub(crate) fn put_back(&mut self, delivery: &Delivery, service: &Service) {
+        let mut ours = true;
+        for change in &delivery.changes {
+            ours &= self.sent.remove(&change.seq);
+            self.bytes += change.new.body.len();
         }
+        if !ours {
+            return;
+        }
+        if !delivery.members.group.is_empty() {
+            self.windows.put_back(&delivery.members, &delivery.changes);
+            return;
+        }
+        for change in &delivery.changes {
+            let place = self.waiting.partition_point(|owed| owed.change.seq < change.seq);
+            let key = service.key_hash(change);
+            self.waiting.insert(place, Owed { change: Arc::clone(change), key });
+        }
+    }
+
+    /// Whether all that comes before these members in their key was handed out or settled.
+    pub(crate) fn has_seen(&self, members: &Members, matched: u64) -> bool {
+        let reached = match self.reach {
+            Reach::Live => matched,
+            Reach::Behind(seq) => seq,
+        };
+        reached >= members.last_seq
+            && self.waiting.front().is_none_or(|owed| owed.change.seq > members.first_seq)
+            && !self.windows.has_before(&members.group, members.first_seq)
     }
 
     /// Whether anything waits to be sent.
-    pub(crate) fn has_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+    pub(crate) fn has_owed(&self) -> bool {
+        self.oldest_owed().is_some()
     }
+
+    fn oldest_owed(&self) -> Option<u64> {
+        let waiting = self.waiting.front().map(|owed| owed.change.seq);
+        waiting.into_iter().chain(self.windows.first_seq()).min()
+    }
+
+    fn held(&self) -> usize {
+        self.waiting.len() + self.windows.held()
+    }
+}
+
+/// Changes that a lane keeps in memory.
+fn most(service: &Service) -> usize {
+    if service.coalesce.is_some() { limits::LANE_COALESCING_MAX } else { limits::LANE_WAITING_MAX }
 }
 
 #[cfg(test)]
 mod tests {
+    use tidings_core::hook::Coalesce;
+
     use super::*;
     use crate::testing::change;
+
+    const NOW: Timestamp = Timestamp(0);
 
     fn lane(seqs: &[u64]) -> Lane {
         let mut lane = Lane::new(0, Reach::Live, None);
         for &seq in seqs {
-            assert!(lane.take(change(seq)));
+            assert!(lane.take(change(seq), &Service::default()));
         }
         lane
+    }
+
+    /// Sends the next delivery when the span allows it.
+    fn send(lane: &mut Lane, service: &Service) -> Option<Delivery> {
+        let next = lane.peek(service, NOW)?;
+        if lane.blocking(next).is_some() {
+            return None;
+        }
+        lane.pop(next)
+    }
+
+    fn send_seq(lane: &mut Lane) -> Option<u64> {
+        send(lane, &Service::default()).map(|delivery| delivery.members.first_seq)
     }
 
     #[test]
@@ -183,13 +371,12 @@ mod tests {
         let mut lane = lane(&[3, 5, 9]);
         assert_eq!(lane.settled_seq(10), 2);
         for seq in [3, 5, 9] {
-            assert_eq!(lane.next().unwrap().seq, seq);
+            assert_eq!(send_seq(&mut lane), Some(seq));
         }
-        lane.settle(5);
-        lane.settle(9);
+        lane.settle(&[change(5), change(9)]);
         assert_eq!(lane.settled_seq(10), 2);
         assert_eq!(lane.delivered(2), [0b0100_0100]);
-        lane.settle(3);
+        lane.settle(&[change(3)]);
         assert_eq!((lane.settled_seq(10), lane.lags()), (10, false));
     }
 
@@ -202,15 +389,20 @@ mod tests {
             settled_seq: 2,
             until_seq: None,
             delivered: vec![0b0100_0100, 1],
-            created_at: tidings_core::clock::Timestamp(0),
+            picks: None,
+            rate: None,
+            sent: 0,
+            total: None,
+            cancelled_at: None,
+            created_at: Timestamp(0),
         };
         let mut lane = Lane::resume(&row);
         for seq in 3..=12 {
-            assert!(lane.take(change(seq)));
+            assert!(lane.take(change(seq), &Service::default()));
         }
         let mut owed = Vec::new();
-        while let Some(change) = lane.next() {
-            owed.push(change.seq);
+        while let Some(seq) = send_seq(&mut lane) {
+            owed.push(seq);
         }
         assert_eq!(owed, [3, 4, 6, 7, 8, 10, 12]);
     }
@@ -218,22 +410,49 @@ mod tests {
     #[test]
     fn a_full_lane_falls_behind_and_a_used_up_span_holds_the_next_change() {
         let mut full = lane(&(1..=limits::LANE_WAITING_MAX as u64).collect::<Vec<_>>());
-        assert!(!full.take(change(200)));
+        assert!(!full.take(change(200), &Service::default()));
         assert_eq!(full.reach, Reach::Behind(199));
 
         let mut slow = lane(&[1, limits::LANE_SPAN, limits::LANE_SPAN + 1]);
-        assert!(slow.next().is_some() && slow.next().is_some());
-        assert!(slow.next().is_none());
-        assert_eq!(slow.blocking(), Some(1));
-        slow.settle(1);
-        assert_eq!(slow.next().map(|change| change.seq), Some(limits::LANE_SPAN + 1));
+        assert!(send_seq(&mut slow).is_some() && send_seq(&mut slow).is_some());
+        assert!(send_seq(&mut slow).is_none());
+        let next = slow.peek(&Service::default(), NOW).unwrap();
+        assert_eq!(slow.blocking(next), Some(1));
+        slow.settle(&[change(1)]);
+        assert_eq!(send_seq(&mut slow), Some(limits::LANE_SPAN + 1));
     }
 
     #[test]
     fn an_unanswered_probe_leaves_the_cursor_where_it_was() {
         let mut lane = lane(&[4, 6]);
-        let probe = lane.next().unwrap();
-        lane.put_back(probe);
-        assert_eq!((lane.settled_seq(9), lane.next().unwrap().seq), (3, 4));
+        let probe = send(&mut lane, &Service::default()).unwrap();
+        lane.put_back(&probe, &Service::default());
+        assert_eq!((lane.settled_seq(9), send_seq(&mut lane)), (3, Some(4)));
+    }
+
+    #[test]
+    fn an_open_window_holds_the_cursor_and_closes_early_when_the_lane_is_full() {
+        let coalesce = Some(Coalesce { window_ms: 60_000, ..Coalesce::default() });
+        let service = Service { coalesce, ..Service::default() };
+        let mut lane = Lane::new(0, Reach::Live, None);
+        for seq in 1..=limits::LANE_COALESCING_MAX as u64 {
+            assert!(lane.take(change(seq), &service));
+        }
+        // Full groups are due at once; the last one has 24 changes and stays open.
+        let mut sizes = Vec::new();
+        while let Some(delivery) = send(&mut lane, &service) {
+            sizes.push(delivery.members.count);
+            lane.settle(&delivery.changes);
+        }
+        assert_eq!((sizes, lane.settled_seq(5_000)), (vec![100; 10], 1_000));
+        let rare = Some(Coalesce { batch_max: 1_000, window_ms: 60_000, ..Coalesce::default() });
+        let rare = Service { coalesce: rare, ..Service::default() };
+        lane.rearrange(&rare);
+        assert!(send(&mut lane, &rare).is_none());
+        for seq in 1_025..1_600 {
+            lane.take(change(seq), &rare);
+        }
+        lane.fall_behind(1_600);
+        assert_eq!(send(&mut lane, &rare).unwrap().members.count, 599);
     }
 }

@@ -1,15 +1,27 @@
 //! Sync, match, deliver, settle.
+mod access;
 mod breaker;
+mod coalesce;
+mod consent;
 mod deliver;
 mod dispatch;
 pub mod egress;
+mod fair;
 mod hook;
 mod lane;
 mod matching;
 pub mod mirror;
+mod order;
+mod outcome;
+mod pace;
+mod parked;
 mod render;
 pub mod run;
 mod settle;
+#[cfg(test)]
+mod simulation;
 pub mod sync;
+mod target;
 #[cfg(test)]
 mod testing;
+mod transform;

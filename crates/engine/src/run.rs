@@ -3,29 +3,36 @@
 //! Only this module loops. It never waits for a receiver or for the disk: attempts, reads and settles
 //! are tasks that report back.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tidings_core::change::Change;
 use tidings_core::clock::{Clock, Timestamp};
+use tidings_core::fault;
 use tidings_core::format::Formats;
 use tidings_core::id::Ids;
 use tidings_core::limits;
-use tidings_core::seal::{Keyring, Place};
-use tidings_core::sign::Secret;
-use tidings_store::{Committed, Hook, ParkedRow, Settle, Store};
+use tidings_core::hook::Consent;
+use tidings_core::seal::Keyring;
+use tidings_core::sign::Scheme;
+use tidings_store::{Committed, Hook, ParkedRow, Picked, Picks, Settle, Store};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::consent::Asker;
 use crate::deliver::{Deliverer, Outcome};
 use crate::dispatch::{Dispatch, Work};
 use crate::egress::Egress;
-use crate::hook::PARKED_PAGE;
-use crate::render::Target;
+use crate::parked::PARKED_PAGE;
 use crate::settle::Ticket;
+use crate::target;
 
 /// How far idle apps are matched is written this often.
 const IDLE_SETTLE: Duration = Duration::from_secs(1);
+/// Reports and announcements taken in before work is looked for again: enough to share its cost, few
+/// enough that new work does not wait.
+const HEARD_AT_ONCE: usize = 128;
 /// A failed settle or read is tried again after this time.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 
@@ -51,6 +58,7 @@ pub struct EngineParts {
 pub struct Engine {
     parts: EngineParts,
     deliverer: Deliverer,
+    asker: Asker,
     dispatch: Dispatch,
     reports: mpsc::UnboundedReceiver<Report>,
     reporter: mpsc::UnboundedSender<Report>,
@@ -70,18 +78,27 @@ enum Report {
 
 impl Engine {
     /// An engine that has not started.
-    pub fn new(parts: EngineParts) -> Self {
+    pub fn new(mut parts: EngineParts) -> Self {
         let (reporter, reports) = mpsc::unbounded_channel();
         let deliverer = Deliverer {
             store: parts.store.clone(),
             egress: Arc::clone(&parts.egress),
             clock: parts.clock.clone(),
             formats: parts.formats.clone(),
+            sandbox: tidings_transform::Sandbox::default(),
+        };
+        // Signatures follow the wall clock; what waits must not wait longer when that is set back.
+        parts.clock = parts.clock.forward();
+        let asker = Asker {
+            store: parts.store.clone(),
+            egress: Arc::clone(&parts.egress),
+            clock: parts.clock.clone(),
         };
         let dispatch = Dispatch::new(parts.formats.clone(), parts.ids.clone());
         Self {
             parts,
             deliverer,
+            asker,
             dispatch,
             reports,
             reporter,
@@ -96,20 +113,25 @@ impl Engine {
     /// When the store cannot be read at the start.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> tidings_store::Result<()> {
         let mut committed = self.parts.store.committed();
+        fault::point("engine.loading");
+        self.parts.store.unpark_the_future(self.parts.clock.now()).await?;
         self.load().await?;
+        fault::point("engine.loaded");
         let mut idle = tokio::time::interval(IDLE_SETTLE);
         idle.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut heard = Vec::with_capacity(HEARD_AT_ONCE);
         loop {
             let next = self.work();
             self.settle(false);
             tokio::select! {
                 biased;
                 () = stopped(&mut stop) => break,
-                Some(report) = self.reports.recv() => self.report(report),
+                _ = self.reports.recv_many(&mut heard, HEARD_AT_ONCE) => {}
                 event = committed.recv() => self.hear(event, &mut committed).await,
                 () = sleep_until(&self.parts.clock, next) => {}
                 _ = idle.tick() => self.settle(true),
             }
+            heard.drain(..).for_each(|report| self.report(report));
             while self.tasks.try_join_next().is_some() {}
         }
         self.finish().await;
@@ -117,35 +139,33 @@ impl Engine {
     }
 
     async fn load(&mut self) -> tidings_store::Result<()> {
+        let mut apps = HashSet::new();
         for app in self.parts.store.dispatch_apps().await? {
+            apps.insert(app.app_no);
             self.dispatch.put_app(app);
         }
-        for hook in self.parts.store.all_hooks().await? {
-            self.put_hook(hook).await?;
+        let hooks = self.parts.store.all_hooks().await?;
+        self.dispatch.keep(&apps, &hooks);
+        let parked: HashSet<i64> =
+            self.parts.store.hooks_with_parked().await?.into_iter().collect();
+        for hook in hooks {
+            let parked = parked.contains(&hook.hook_no);
+            self.put_hook(hook, parked).await?;
         }
         Ok(())
     }
 
-    async fn put_hook(&mut self, hook: Hook) -> tidings_store::Result<()> {
+    async fn put_hook(&mut self, hook: Hook, parked: bool) -> tidings_store::Result<()> {
         let cursors = self.parts.store.cursors(hook.hook_no).await?;
-        let sealed = self.parts.store.hook_secrets(hook.hook_no, self.parts.clock.now()).await?;
-        let mut secrets = Vec::new();
-        for secret in sealed {
-            let place =
-                Place { table: "hook_secret", column: "sealed", app: hook.app_id, row: secret.id };
-            let opened = self.parts.keyring.open(place, &secret.sealed).ok();
-            let text = opened.as_ref().and_then(|plain| std::str::from_utf8(plain).ok());
-            match text.and_then(|text| text.parse::<Secret>().ok()) {
-                Some(secret_value) => secrets.push((secret_value, secret.expires_at)),
-                None => tracing::error!(hook.id = %hook.id, "a signing secret does not open"),
-            }
+        let before = self.dispatch.hooks.get(&hook.hook_no).map(|state| Arc::clone(&state.target));
+        let target = Arc::new(target::load(&self.parts, &hook, before.as_deref()).await?);
+        if hook.service.consent == Some(Consent::Asked) {
+            let (asker, target) = (self.asker.clone(), Arc::clone(&target));
+            self.tasks.spawn(async move {
+                asker.ask(&target.hook, &target.url, &target.vetted).await;
+            });
         }
-        let app_url =
-            self.parts.store.dispatch_app(hook.app_no).await?.and_then(|app| app.webhook_url);
-        let url = hook.url.clone().or(app_url).unwrap_or_default();
-        let vetted = self.parts.egress.policy().vet_url(&url);
-        let target = Arc::new(Target { hook: hook.clone(), url, vetted, secrets });
-        self.dispatch.put_hook(hook, target, &cursors);
+        self.dispatch.put_hook(hook, target, &cursors, parked);
         Ok(())
     }
 
@@ -157,12 +177,14 @@ impl Engine {
     ) {
         let done = match event {
             Ok(Committed::Appended(appended)) => {
+                fault::point("engine.heard");
                 self.dispatch.appended(appended.app_no, &appended.changes);
                 Ok(())
             }
             Ok(Committed::Hook(hook_no)) => self.hear_hook(hook_no).await,
             Ok(Committed::App(app_no)) => self.hear_app(app_no).await,
             Ok(Committed::Account(_)) | Err(broadcast::error::RecvError::Closed) => Ok(()),
+            Ok(Committed::Elsewhere) => self.load().await,
             Err(broadcast::error::RecvError::Lagged(_)) => {
                 *committed = self.parts.store.committed();
                 self.load().await
@@ -180,7 +202,7 @@ impl Engine {
 
     async fn hear_hook(&mut self, hook_no: i64) -> tidings_store::Result<()> {
         match self.parts.store.hook_by_no(hook_no).await? {
-            Some(hook) => self.put_hook(hook).await,
+            Some(hook) => self.put_hook(hook, true).await,
             None => {
                 self.dispatch.remove_hook(hook_no);
                 Ok(())
@@ -198,7 +220,8 @@ impl Engine {
             .dispatch
             .hooks
             .values()
-            .filter(|state| state.hook.app_no == app_no && state.hook.url.is_none())
+            .filter(|state| state.hook.app_no == app_no)
+            .filter(|state| state.hook.url.is_none() || signs_with_keys(&state.hook))
             .map(|state| state.hook.hook_no)
             .collect();
         for hook_no in followers {
@@ -225,15 +248,26 @@ impl Engine {
 
     fn report(&mut self, report: Report) {
         match report {
-            Report::Outcome(outcome) => self.dispatch.outcome(*outcome, self.parts.clock.now()),
+            Report::Outcome(outcome) => {
+                fault::point("engine.outcome");
+                self.dispatch.outcome(*outcome, self.parts.clock.now());
+            }
             Report::LanePage { hook_no, cursor_no, changes, reached } => {
+                fault::point("engine.lane_page");
                 self.dispatch.lane_page(hook_no, cursor_no, &changes, reached);
             }
-            Report::AppPage { app_no, changes } => self.dispatch.app_page(app_no, &changes),
-            Report::Parked { hook_no, rows } => self.dispatch.parked_page(hook_no, rows),
+            Report::AppPage { app_no, changes } => {
+                fault::point("engine.app_page");
+                self.dispatch.app_page(app_no, &changes);
+            }
+            Report::Parked { hook_no, rows } => {
+                fault::point("engine.parked_page");
+                self.dispatch.parked_page(hook_no, rows);
+            }
             Report::Settled(ticket) => {
                 self.settling = false;
                 self.dispatch.settled(ticket);
+                fault::point("engine.settled");
             }
         }
     }
@@ -248,7 +282,9 @@ impl Engine {
         let (store, clock) = (self.parts.store.clone(), self.parts.clock.clone());
         let reporter = self.reporter.clone();
         self.tasks.spawn(async move {
+            fault::point("engine.settling");
             write(&store, &clock, settle).await;
+            fault::point("engine.settle_durable");
             drop(reporter.send(Report::Settled(ticket)));
         });
     }
@@ -273,6 +309,11 @@ impl Engine {
     }
 }
 
+/// Whether keys of the app sign the hook's deliveries.
+fn signs_with_keys(hook: &Hook) -> bool {
+    hook.service.signing.has(Scheme::V1a)
+}
+
 /// Writes a settle, however often it takes: nothing may be sent again that was answered.
 async fn write(store: &Store, clock: &Clock, settle: Settle) {
     let settle = Arc::new(settle);
@@ -286,14 +327,22 @@ async fn perform(deliverer: &Deliverer, work: Work) -> Option<Report> {
     let store = &deliverer.store;
     Some(match work {
         Work::Send(send) => Report::Outcome(Box::new(deliverer.attempt(&send).await)),
-        Work::ReadPage { hook_no, app_no, cursor_no, after, until } => {
+        Work::ReadPage { hook_no, cursor_no, after, until, picks: Some(picks), .. } => {
+            let picked = until_read(|| pick(deliverer, hook_no, &picks, after, until)).await;
+            let Picked { changes, reached } = picked;
+            Report::LanePage { hook_no, cursor_no, changes, reached }
+        }
+        Work::ReadPage { hook_no, app_no, cursor_no, after, until, picks: None } => {
             let changes = read_changes(store, app_no, after, until).await;
             // The journal has no gaps: an empty page means that what was there is gone.
             let reached = changes.last().map_or(until, |change| change.seq);
             Report::LanePage { hook_no, cursor_no, changes, reached }
         }
-        Work::ReadParked { hook_no } => {
-            let rows = retry(|| store.next_parked(hook_no, PARKED_PAGE)).await;
+        Work::ReadParked { hook_no, keyed } => {
+            let mut rows = until_read(|| store.next_parked(hook_no, PARKED_PAGE)).await;
+            if keyed {
+                rows.extend(until_read(|| store.blocked(hook_no)).await);
+            }
             Report::Parked { hook_no, rows }
         }
         Work::ReadApp { app_no, after } => {
@@ -304,7 +353,7 @@ async fn perform(deliverer: &Deliverer, work: Work) -> Option<Report> {
 
 /// Reads a page of the journal until the store lets us.
 async fn read_changes(store: &Store, app_no: i64, after: u64, until: u64) -> Vec<Change> {
-    retry(|| read_page(store, app_no, after, until)).await
+    until_read(|| read_page(store, app_no, after, until)).await
 }
 
 /// Reads a page of the journal; what was trimmed is passed over.
@@ -323,7 +372,28 @@ async fn read_page(
     }
 }
 
-async fn retry<T, F>(mut read: impl FnMut() -> F) -> T
+/// Reads what a replay takes of a page of the journal; what was trimmed is passed over.
+async fn pick(
+    deliverer: &Deliverer,
+    hook_no: i64,
+    picks: &Picks,
+    after: u64,
+    until: u64,
+) -> tidings_store::Result<Picked> {
+    let read = |after| {
+        let formats = &deliverer.formats;
+        deliverer.store.pick(hook_no, picks, (after, until), true, formats)
+    };
+    let found = read(after).await;
+    match found.as_ref().err().and_then(tidings_store::Error::gone_oldest) {
+        Some(oldest) if oldest > until => Ok(Picked { changes: Vec::new(), reached: until }),
+        Some(oldest) => read(oldest - 1).await,
+        None => found,
+    }
+}
+
+/// Asks the store until it answers: while it is away, nothing is known to be gone.
+pub(crate) async fn until_read<T, F>(mut read: impl FnMut() -> F) -> T
 where
     F: Future<Output = tidings_store::Result<T>>,
 {

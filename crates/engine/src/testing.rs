@@ -25,3 +25,10 @@ pub(crate) fn change(seq: u64) -> Arc<Change> {
         },
     })
 }
+
+/// A change with a number, altered.
+pub(crate) fn change_with(seq: u64, alter: impl FnOnce(&mut Change)) -> Arc<Change> {
+    let mut change = Change::clone(&change(seq));
+    alter(&mut change);
+    Arc::new(change)
+}

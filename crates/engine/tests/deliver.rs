@@ -1,6 +1,16 @@
 //! The delivery engine over a real store and a real receiver.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "deliver/entering.rs"]
+mod entering;
+#[path = "deliver/replaying.rs"]
+mod replaying;
+#[path = "deliver/selecting.rs"]
+mod selecting;
+#[path = "deliver/serving.rs"]
+mod serving;
+#[path = "deliver/telling.rs"]
+mod telling;
 #[path = "support/world.rs"]
 mod world;
 
@@ -9,7 +19,7 @@ use std::collections::BTreeSet;
 use tidings_core::delivery::Members;
 use tidings_core::hook::HookStatus;
 use tidings_core::id::ReplayId;
-use tidings_store::{DeliveryStatus, HookUpdate};
+use tidings_store::{DeliveryStatus, HookUpdate, NewReplay};
 use tidings_testkit::receiver::Answer;
 use world::{PATIENCE, World, audit, numbers};
 
@@ -77,7 +87,7 @@ async fn a_failed_delivery_is_parked_retried_under_its_id_and_then_given_up() {
     let members = Members::single(1);
     world
         .store
-        .resend(world.app_no, hook.hook_no, members, audit("resend"), world.clock.now())
+        .resend(world.app_no, hook.hook_no, members, None, audit("resend"), world.clock.now())
         .await
         .unwrap();
     world
@@ -194,11 +204,10 @@ async fn a_replay_and_a_hook_that_begins_in_the_past_read_the_journal() {
     let received = world.receiver.wait_for(200, PATIENCE).await;
     assert_eq!(numbers(&received).into_iter().min(), Some(501));
     let id = ReplayId(world.ids.next(world.clock.now()));
-    world
-        .store
-        .create_replay(hook.hook_no, id, 600, 650, audit("replay"), world.clock.now())
-        .await
-        .unwrap();
+    let (after, until) = (600, 650);
+    let new = NewReplay { id, after, until, picks: None, rate: None, total: None };
+    let (entry, now) = (audit("replay"), world.clock.now());
+    world.store.create_replay(hook.hook_no, new, entry, now).await.unwrap();
     world
         .until("the replay is through", async || {
             let replay = world.store.replay(hook.hook_no, id).await.unwrap();

@@ -159,7 +159,8 @@ async fn a_multiget_never_deletes() {
         watched.expect(&[]).await;
         assert_eq!(dav.asked("get /u/a/"), 2, "{what}");
         dav.calendars(&[("a", "3")]);
-        let gone = status("/u/a/x", "404 Not Found") + &status("/u/a/never", "404 Not Found");
+        let gone =
+            status("/u/a/x", "404 Not Found") + status("/u/a/never", "404 Not Found").as_str();
         dav.set("delta /u/a/", 207, &multistatus(&gone, "3"));
         watched.expect(&["event.deleted a/x X"]).await;
     }
@@ -169,9 +170,9 @@ async fn a_multiget_never_deletes() {
 async fn a_broken_object_is_noted_and_stops_nothing() {
     let (dav, mut watched) = connected().await;
     dav.calendars(&[("a", "2")]);
-    let changed = member("x", "2") + &member("z", "2");
+    let changed = member("x", "2") + member("z", "2").as_str();
     dav.set("delta /u/a/", 207, &multistatus(&changed, "2"));
-    let objects = object("x", "2", "rubbish") + &object("z", "2", &single("z", "Z"));
+    let objects = object("x", "2", "rubbish") + object("z", "2", &single("z", "Z")).as_str();
     dav.set("get /u/a/", 207, &multistatus(&objects, ""));
     assert_eq!(watched.pass().await, Passed::Synced);
     assert_eq!(watched.told().await, ["event.created a/z Z"]);
@@ -216,9 +217,10 @@ async fn pages_are_followed_and_later_ones_win() {
     let (dav, mut watched) = connected().await;
     dav.is("2", &[("x", &single("x", "X moved")), ("z", &single("z", "Z"))]);
     let cut = "507 Insufficient Storage";
-    let first = member("x", "2") + &status("/u/a/z", "404 Not Found") + &status("/u/a/", cut);
+    let first =
+        [member("x", "2"), status("/u/a/z", "404 Not Found"), status("/u/a/", cut)].concat();
     dav.set("delta /u/a/", 207, &multistatus(&first, "page-2"));
-    let second = member("z", "2") + &status("/u/a/y", "404 Not Found");
+    let second = member("z", "2") + status("/u/a/y", "404 Not Found").as_str();
     dav.set("page /u/a/", 207, &multistatus(&second, "2"));
     watched
         .expect(&[
@@ -235,7 +237,7 @@ async fn pages_are_followed_and_later_ones_win() {
 async fn a_moved_tag_without_new_content_tells_nothing() {
     let (dav, mut watched) = connected().await;
     dav.is("2", &[("x", &single("x", "X")), ("y", &recurring("y", "Y", Some("Y2")))]);
-    dav.set("delta /u/a/", 207, &multistatus(&(member("x", "2") + &member("y", "2")), "2"));
+    dav.set("delta /u/a/", 207, &multistatus(&[member("x", "2"), member("y", "2")].concat(), "2"));
     watched.expect(&[]).await;
     let calendar = watched.mirror().await.remove(0);
     let mirrored = watched.store.resource_etags(calendar.collection_no).await.unwrap();

@@ -9,7 +9,7 @@ use http_body_util::Full;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use tidings_core::egress::{FailureClass, Host, Scheme, VettedUrl};
+use tidings_core::egress::{FailureClass, Host, Scheme};
 use tidings_core::limits::{RESPONSE_HEADER_BYTES_MAX, RESPONSE_HEADERS_MAX};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -17,9 +17,10 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::message::{Exchange, Message};
-use super::micros;
 use super::outcome::{Failure, Phase, Trace};
+use super::proxy::{Exit, Proxy};
 use super::tls::Tls;
+use super::{Way, micros};
 
 /// How long a connection may take to become ready for the next request once a response is read.
 /// It is ready at once unless the receiver has not taken the whole request.
@@ -71,30 +72,60 @@ impl Connection {
     }
 }
 
-/// Connects to the first of the vetted `addresses` that answers, within `budget` altogether.
+/// Connects to the first of the vetted `addresses` that answers, within the budget altogether.
 pub(super) async fn connect(
-    url: &VettedUrl,
+    way: &Way<'_>,
     addresses: &[IpAddr],
-    budget: Duration,
     tls: &Tls,
     trace: &mut Trace,
 ) -> Result<Connection, Failure> {
     let vetted_at = Instant::now();
-    let deadline = vetted_at + budget;
+    let deadline = vetted_at + way.budget.connect;
     trace.phase = Phase::Connecting;
-    let stream = dial(addresses, url.port(), deadline, trace).await?;
+    let stream = dial(addresses, way.url.port(), deadline, trace).await?;
     trace.timings.connect_us = Some(micros(vetted_at));
     let address = stream.peer_addr().map_err(|error| Failure::of_connect(&error))?;
     if trace.address != Some(address) {
         let detail = "the connection went to another address than the vetted one";
         return Err(Failure::new(FailureClass::EgressRefused, detail));
     }
-    let (sender, driver) = match url.scheme() {
+    speak(way, stream, address, vetted_at, tls, trace).await
+}
+
+/// The same through the operator's proxy, which was found at `proxies`.
+pub(super) async fn connect_through(
+    proxy: &Proxy,
+    proxies: &[IpAddr],
+    exit: Exit<'_>,
+    way: &Way<'_>,
+    tls: &Tls,
+    trace: &mut Trace,
+) -> Result<Connection, Failure> {
+    let vetted_at = Instant::now();
+    let deadline = vetted_at + way.budget.connect;
+    trace.phase = Phase::Connecting;
+    let (stream, address) = proxy.tunnel(proxies, exit, way.url.port(), deadline, trace).await?;
+    trace.timings.connect_us = Some(micros(vetted_at));
+    speak(way, stream, address, vetted_at, tls, trace).await
+}
+
+/// TLS where the URL wants it, and HTTP/1.1 on top.
+async fn speak(
+    way: &Way<'_>,
+    stream: TcpStream,
+    address: SocketAddr,
+    vetted_at: Instant,
+    tls: &Tls,
+    trace: &mut Trace,
+) -> Result<Connection, Failure> {
+    let budget = way.budget.connect;
+    let (sender, driver) = match way.url.scheme() {
         Scheme::Http => speak_http(stream).await?,
         Scheme::Https => {
             trace.phase = Phase::Handshaking;
             let started = Instant::now();
-            let encrypted = timeout_at(deadline, tls.handshake(url.host(), stream))
+            let handshake = tls.handshake(way.identity, way.url.host(), stream);
+            let encrypted = timeout_at(vetted_at + budget, handshake)
                 .await
                 .map_err(|_| trace.out_of_time(budget))?
                 .map_err(|error| Failure::of_handshake(&error))?;
@@ -107,7 +138,7 @@ pub(super) async fn connect(
 
 /// Tries the addresses in order. Each gets an equal share of the time that is left, so that a dead
 /// first address does not use up the budget of the others.
-async fn dial(
+pub(super) async fn dial(
     addresses: &[IpAddr],
     port: u16,
     deadline: Instant,

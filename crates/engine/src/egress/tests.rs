@@ -1,5 +1,6 @@
 mod connections;
 mod names;
+mod proxies;
 mod receivers;
 mod secure;
 

@@ -119,7 +119,8 @@ impl Drop for Claim {
 async fn account_announced(announcements: &mut broadcast::Receiver<Committed>) -> bool {
     loop {
         match announcements.recv().await {
-            Ok(Committed::Account(_)) | Err(broadcast::error::RecvError::Lagged(_)) => return true,
+            Ok(Committed::Account(_) | Committed::Elsewhere)
+            | Err(broadcast::error::RecvError::Lagged(_)) => return true,
             Ok(_) => {}
             Err(broadcast::error::RecvError::Closed) => return false,
         }

@@ -9,7 +9,7 @@ use tidings_core::change::{NewChange, Origin, Subject};
 use tidings_core::clock::{Clock, Timestamp};
 use tidings_core::egress::EgressPolicy;
 use tidings_core::format::{Format, Formats, RenderError, RenderInput, Rendered};
-use tidings_core::hook::{Providers, Selection, Service, pattern_covers};
+use tidings_core::hook::{Grouping, Providers, Selection, Service, pattern_covers};
 use tidings_core::id::{AppId, ChangeId, HookId, Ids};
 use tidings_core::retry::Schedule;
 use tidings_core::seal::{Keyring, Place};
@@ -119,15 +119,28 @@ impl World {
         after_seq: Option<u64>,
         expires_at: Option<Timestamp>,
     ) -> Hook {
+        self.hook_with(triggers, served(waits), |hook| {
+            (hook.after_seq, hook.expires_at) = (after_seq, expires_at);
+        })
+        .await
+    }
+
+    /// A hook that is served like this.
+    pub(crate) async fn hook_served(&self, triggers: &[&str], service: Service) -> Hook {
+        self.hook_with(triggers, service, |_| {}).await
+    }
+
+    pub(crate) async fn hook_with(
+        &self,
+        triggers: &[&str],
+        service: Service,
+        alter: impl FnOnce(&mut NewHook),
+    ) -> Hook {
         let now = self.clock.now();
         let id = HookId(self.ids.next(now));
-        let secret_id = self.ids.next(now);
         let secret = Secret::generate(&self.ids);
-        let place =
-            Place { table: "hook_secret", column: "sealed", app: self.app_id, row: secret_id };
-        let sealed = self.keyring.seal(place, secret.reveal().as_bytes(), &self.ids);
-        let retry = Schedule::try_from(waits.to_vec()).unwrap();
-        let new = NewHook {
+        let secret = self.sealed("hook_secret", secret.reveal().as_bytes());
+        let mut new = NewHook {
             id,
             app_no: self.app_no,
             owner_grant_no: None,
@@ -135,7 +148,7 @@ impl World {
             external_id: None,
             description: String::new(),
             url: Some(self.receiver.url("/hook")),
-            service: Service { retry, concurrency: 8, timeout_ms: 2_000, ..Service::default() },
+            service,
             selection: Selection {
                 format: "plain@1".to_owned().try_into().unwrap(),
                 triggers: triggers.iter().map(|&trigger| trigger.to_owned()).collect(),
@@ -143,12 +156,32 @@ impl World {
                 user_no: None,
                 account_no: None,
                 collection_no: None,
+                filter: None,
+                transform: None,
             },
-            expires_at,
-            after_seq,
+            expires_at: None,
+            after_seq: None,
+            access: None,
+            disabled: None,
         };
-        let secret = NewSecret { id: secret_id, sealed };
+        alter(&mut new);
         self.store.create_hook(new, secret, Vec::new(), audit("hook.create"), now).await.unwrap()
+    }
+
+    /// Sealed as the service does it.
+    pub(crate) fn sealed(&self, table: &'static str, plain: &[u8]) -> NewSecret {
+        let id = self.ids.next(self.clock.now());
+        let place = Place { table, column: "sealed", app: self.app_id, row: id };
+        NewSecret { id, sealed: self.keyring.seal(place, plain, &self.ids) }
+    }
+
+    /// What a hook signs with.
+    pub(crate) async fn secret(&self, hook: &Hook) -> Secret {
+        let secrets = self.store.hook_secrets(hook.hook_no, self.clock.now()).await.unwrap();
+        let place =
+            Place { table: "hook_secret", column: "sealed", app: self.app_id, row: secrets[0].id };
+        let opened = self.keyring.open(place, &secrets[0].sealed).unwrap();
+        std::str::from_utf8(&opened).unwrap().parse().unwrap()
     }
 
     /// Publishes `count` changes of a type, each with its own number as the body.
@@ -161,6 +194,20 @@ impl World {
                 break;
             }
         }
+    }
+
+    /// Publishes changes with these order keys, each with its own number as the body.
+    pub(crate) async fn publish_keyed(&self, keys: &[&str]) {
+        let change = |&key: &&str| NewChange { order_key: Some(key.into()), ..self.change("a.b") };
+        let changes = keys.iter().map(change).collect();
+        self.store.publish(self.app_no, changes, None, self.clock.now()).await.unwrap();
+    }
+
+    /// Publishes a test event for a hook.
+    pub(crate) async fn publish_test(&self, hook: &Hook) {
+        let subject = Subject { hook_no: Some(hook.hook_no), ..Subject::default() };
+        let change = NewChange { subject, ..self.change("hook.test") };
+        self.store.publish(self.app_no, vec![change], None, self.clock.now()).await.unwrap();
     }
 
     fn change(&self, kind: &str) -> NewChange {
@@ -189,6 +236,12 @@ impl World {
     }
 }
 
+/// Served with these retry waits, in seconds.
+pub(crate) fn served(waits: &[u32]) -> Service {
+    let retry = Schedule::try_from(waits.to_vec()).unwrap();
+    Service { retry, concurrency: 8, timeout_ms: 2_000, ..Service::default() }
+}
+
 /// The numbers that arrived, in order of arrival.
 pub(crate) fn numbers(received: &[Received]) -> Vec<u64> {
     received.iter().map(|r| std::str::from_utf8(&r.body).unwrap().parse().unwrap()).collect()
@@ -204,18 +257,20 @@ pub(crate) fn audit(action: &'static str) -> AuditEntry {
     }
 }
 
-/// A format that sends the body as it is, and panics at changes of type `bug`.
+/// A format that sends bodies as they are, with commas between them, and panics at changes of type `bug`.
 const PLAIN: Format = Format {
     name: "plain",
     version: 1,
     knows: |_| true,
     asks: pattern_covers,
     documents: |_, _| true,
+    batches: &[Grouping::All],
     render: plain,
 };
 
 fn plain(input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
     assert_ne!(input.changes[0].new.kind, "bug", "a planted panic");
-    let body = input.changes[0].new.body.clone();
+    let bodies: Vec<&[u8]> = input.changes.iter().map(|change| &change.new.body[..]).collect();
+    let body = Bytes::from(bodies.join(&b","[..]));
     Ok(Rendered { headers: Vec::new(), content_type: Some("application/json"), body })
 }
