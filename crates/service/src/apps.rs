@@ -1,7 +1,9 @@
 //! Apps: created and deleted by owner keys, tended by their admins.
 
+use tidings_core::catalogue::Validation;
 use tidings_core::clock::Timestamp;
 use tidings_core::id::AppId;
+use tidings_core::retention::AppRetention;
 use tidings_store as store;
 
 use crate::cursor::List;
@@ -23,6 +25,10 @@ pub struct App {
     pub seq: u64,
     /// The first `seq` that the journal still holds or will hold.
     pub oldest_seq: u64,
+    /// What it keeps, where it says so itself.
+    pub retention: AppRetention,
+    /// What happens to changes that are not as its catalogue of event types says.
+    pub validation: Validation,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was last updated.
@@ -38,6 +44,8 @@ impl From<store::App> for App {
             webhook_url: app.webhook_url,
             seq: app.seq,
             oldest_seq: app.floor_seq + 1,
+            retention: app.retention,
+            validation: app.validation,
             created_at: app.created_at,
             updated_at: app.updated_at,
         }
@@ -64,6 +72,10 @@ pub struct AppChanges {
     pub external_id: Option<Option<String>>,
     /// A new address for hooks without a URL.
     pub webhook_url: Option<Option<String>>,
+    /// What it keeps from now on; what is absent in it is as the installation has it.
+    pub retention: Option<AppRetention>,
+    /// What happens to changes that are not as its catalogue of event types says.
+    pub validation: Option<Validation>,
 }
 
 const APPS: List = List("apps", 0);
@@ -138,9 +150,12 @@ impl Service {
         if let Some(url) = changes.webhook_url.iter().flatten().next() {
             checks.url("/webhook_url", url, &self.egress);
         }
+        if let Some(retention) = &changes.retention {
+            self.check_retention(&mut checks, caller, retention);
+        }
         checks.done()?;
-        let AppChanges { name, external_id, webhook_url } = changes;
-        let update = store::AppUpdate { name, external_id, webhook_url };
+        let AppChanges { name, external_id, webhook_url, retention, validation } = changes;
+        let update = store::AppUpdate { name, external_id, webhook_url, retention, validation };
         let entry = caller.did("app.update", id);
         let app = self.store.update_app(app.app_no, update, self.now(), entry).await?;
         self.known.forget();
@@ -187,7 +202,7 @@ impl Service {
         Ok(())
     }
 
-    async fn find_app(&self, caller: &Caller, id: AppId) -> Result<store::App> {
+    pub(crate) async fn find_app(&self, caller: &Caller, id: AppId) -> Result<store::App> {
         let allowed = caller.is_owner() || caller.app_id() == Some(id);
         let found = if allowed { self.store.app_by_id(id).await? } else { None };
         found.ok_or(Error::NotFound("app"))

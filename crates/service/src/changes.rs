@@ -191,9 +191,11 @@ impl ChangeStream {
                     return Ok(());
                 }
                 Ok(Committed::App(app_no)) if app_no == self.app_no => return Ok(()),
+                // What was committed elsewhere, or announced and missed, is found by looking.
+                Ok(Committed::Elsewhere) | Err(broadcast::error::RecvError::Lagged(_)) => {
+                    return Ok(());
+                }
                 Ok(_) => {}
-                // Announcements were missed: look.
-                Err(broadcast::error::RecvError::Lagged(_)) => return Ok(()),
                 Err(broadcast::error::RecvError::Closed) => {
                     return Err(Error::Unavailable { retry_after_s: 1 });
                 }

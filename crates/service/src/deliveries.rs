@@ -167,7 +167,8 @@ impl Service {
     /// Sends a delivery again at once, with a fresh schedule, under the same id.
     ///
     /// # Errors
-    /// Forbidden; not found; conflict when the hook is not active or its URL is not acceptable.
+    /// Forbidden; not found; conflict when the hook is not active, its URL is not acceptable, or another
+    /// delivery that begins with the same change waits.
     pub async fn resend_delivery(&self, caller: &Caller, id: DeliveryId) -> Result<Delivery> {
         self.allow(caller, Scope::Hooks, "delivery.resend", id).await?;
         let (hook, row) = self.find_delivery(caller, id).await?;
@@ -176,8 +177,11 @@ impl Service {
             return Err(Error::Conflict(why));
         }
         self.vet_target(caller, &hook)?;
-        let entry = caller.did("delivery.resend", id);
-        self.store.resend(hook.app_no, hook.hook_no, row.members, entry, self.now()).await?;
+        let first = self.store.change_by_seq(hook.app_no, row.members.first_seq).await;
+        let first = found(first.map_err(Error::from))?;
+        let key = first.and_then(|change| hook.service.key_hash(&change));
+        let (app_no, entry) = (hook.app_no, caller.did("delivery.resend", id));
+        self.store.resend(app_no, hook.hook_no, row.members, key, entry, self.now()).await?;
         let (hook, row) = self.find_delivery(caller, id).await?;
         Ok(view(hook.id, row))
     }

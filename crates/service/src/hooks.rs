@@ -1,22 +1,32 @@
 //! Hooks.
 
+use tidings_core::access::AccessSummary;
 use tidings_core::clock::Timestamp;
-use tidings_core::hook::{HookStatus, Providers, Selection};
+use tidings_core::hook::{Consent, Coalesce, DisableRule, HookStatus, OnExhausted, Ordering, Providers, Rate, Selection};
 use tidings_core::id::{AccountId, CollectionId, HookId, UserId};
 use tidings_core::limits;
+use tidings_core::sign::{Scheme, Signing};
 use tidings_store::{self as store, HookUpdate, ScopeIds};
 
 use crate::cursor::List;
 use crate::validate::Checks;
 use crate::{Caller, Error, Page, PageInput, Result, Scope, Service};
 
+mod access;
 mod change;
 mod check;
+mod consent;
 mod secret;
+mod selecting;
+mod serving;
 
+pub use access::{AccessChanges, Reach};
 pub use change::{EnableFrom, HookChanges};
 pub use check::{HookFrom, NewHook};
+pub use consent::Verify;
 pub use secret::{RotateSecret, Rotated};
+pub use selecting::{Made, Preview, PreviewInput};
+pub use serving::{Coalescing, OrderingKind, Serving};
 
 /// A hook, without its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +49,10 @@ pub struct Hook {
     pub account: Option<AccountId>,
     /// Only changes of this calendar.
     pub calendar: Option<CollectionId>,
+    /// Only changes whose content is like this: a filter, as JSON text.
+    pub filter: Option<String>,
+    /// The script that reshapes its requests.
+    pub transform: Option<String>,
     /// Its id in its dialect.
     pub external_id: Option<String>,
     /// Seconds to wait before each attempt.
@@ -47,6 +61,22 @@ pub struct Hook {
     pub concurrency: u32,
     /// Total budget of an attempt, ms.
     pub timeout_ms: u64,
+    /// Attempts in a span, at most.
+    pub rate: Option<Rate>,
+    /// Which deliveries wait for one another.
+    pub ordering: Ordering,
+    /// What an ordered hook does when a delivery is given up.
+    pub on_exhausted: OnExhausted,
+    /// How changes share a request.
+    pub coalesce: Option<Coalesce>,
+    /// When failures disable it.
+    pub disable: DisableRule,
+    /// What its deliveries are signed with.
+    pub signing: Signing,
+    /// What its requests carry to be let in, without the secrets.
+    pub access: AccessSummary,
+    /// Whether its receiver agreed; absent: it is not asked.
+    pub consent: Option<Consent>,
     /// Whether it delivers.
     pub status: HookStatus,
     /// Why not, in plain words.
@@ -87,6 +117,7 @@ impl Service {
         let id = HookId(self.ids.next(now));
         self.allow(caller, Scope::Hooks, "hook.create", id).await?;
         let checked = self.check_new_hook(caller.app()?, input)?;
+        self.dry_run(caller, &checked.format, checked.transform.as_deref()).await?;
         let selection = self.select(caller, &checked).await?;
         let created = self.insert_hook(caller, id, checked, selection, Vec::new()).await?;
         Ok(created)
@@ -107,7 +138,11 @@ impl Service {
         if counts.hooks as usize >= limits::APP_HOOKS_MAX as usize + replaces.len() {
             return Err(Error::limit("hooks of an app"));
         }
+        if checked.service.signing.has(Scheme::V1a) {
+            self.ensure_signing_key(app.app_no, app.id).await?;
+        }
         let sealed = self.seal_secret(app.id, &checked.secret, now);
+        let asked = checked.service.consent == Some(Consent::Asked);
         let new = store::NewHook {
             id,
             app_no: app.app_no,
@@ -120,6 +155,8 @@ impl Service {
             selection,
             expires_at: checked.expires_at,
             after_seq: checked.after_seq,
+            access: self.seal_access(app.id, &checked.access, now),
+            disabled: asked.then(|| Consent::WAITING.to_owned()),
         };
         let entry = caller.did("hook.create", id);
         let hook = self.store.create_hook(new, sealed, replaces, entry, now).await?;
@@ -219,10 +256,20 @@ fn view(hook: store::Hook, ids: &ScopeIds) -> Hook {
         user: ids.users.get(&no(selection.user_no)).copied(),
         account: ids.accounts.get(&no(selection.account_no)).copied(),
         calendar: ids.collections.get(&no(selection.collection_no)).copied(),
+        filter: selection.filter.map(String::from),
+        transform: selection.transform,
         external_id: hook.external_id,
         retry: hook.service.retry.into(),
         concurrency: hook.service.concurrency,
         timeout_ms: hook.service.timeout_ms,
+        rate: hook.service.rate,
+        ordering: hook.service.ordering,
+        on_exhausted: hook.service.on_exhausted,
+        coalesce: hook.service.coalesce,
+        disable: hook.service.disable,
+        signing: hook.service.signing,
+        access: hook.service.access,
+        consent: hook.service.consent,
         status: hook.status,
         status_reason: hook.status_reason,
         expires_at: hook.expires_at,

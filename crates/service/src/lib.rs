@@ -14,24 +14,31 @@ mod connect;
 mod cursor;
 mod deliveries;
 mod error;
+mod event_types;
 mod hooks;
 mod inboxes;
 mod keys;
 mod known;
+mod ledger;
 mod publish;
 mod replays;
+mod retention;
+mod signing_keys;
 mod users;
 mod validate;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tidings_core::clock::{Clock, Timestamp};
 use tidings_core::egress::EgressPolicy;
 use tidings_core::format::Formats;
 use tidings_core::id::Ids;
 use tidings_core::limits;
+use tidings_core::retention::Retention;
 use tidings_core::seal::Keyring;
 use tidings_store::Store;
+use tidings_transform::Sandbox;
 use tokio::sync::{Mutex, Semaphore};
 
 pub use accounts::{Account, AccountChanges, AccountQuery, Calendar, NewAccount, Password};
@@ -44,15 +51,19 @@ pub use connect::{SubscribeInput, Subscription, Unsubscribed};
 pub use cursor::{Page, PageInput};
 pub use deliveries::{Attempt, Delivery, DeliveryQuery};
 pub use error::{Error, Field};
-pub use hooks::{
-    CreatedHook, EnableFrom, Hook, HookChanges, HookFrom, NewHook, RotateSecret, Rotated,
-};
+pub use event_types::{EventType, EventTypeInput};
+pub use hooks::{AccessChanges, Reach, Verify, Coalescing, CreatedHook, EnableFrom, Hook, HookChanges, HookFrom, Made, NewHook, OrderingKind, Preview, PreviewInput, RotateSecret, Rotated, Serving};
 pub use inboxes::{Inbox, InboxRequest};
 pub use keys::{CreatedKey, Key, KeyKind, NewKey};
+pub use ledger::{LedgerExport, LedgerLine, LedgerQuery, LedgerSummary};
 pub use publish::{NewPublication, Published, Receipt};
+pub use signing_keys::WebhookKey;
+pub use retention::Retainer;
 pub use replays::{NewReplay, Replay, ReplayFrom};
 // What surfaces need of the store's vocabulary, so that they need not know the store.
-pub use tidings_store::{AccountStatus, DeliveryStatus};
+pub use tidings_store::{
+    AccountStatus, DeliveryStatus, LedgerAttempt, LedgerCounts, LedgerState,
+};
 pub use users::{ConnectToken, User};
 
 /// Result of a verb.
@@ -71,6 +82,10 @@ pub struct Service {
     streams: Arc<Semaphore>,
     subscribing: Arc<Mutex<()>>,
     known: known::Known,
+    sandbox: Sandbox,
+    retention: Retention,
+    disk_is_low: Arc<AtomicBool>,
+    compiled: event_types::Compiled,
 }
 
 impl Service {
@@ -94,6 +109,10 @@ impl Service {
             streams: Arc::new(Semaphore::new(limits::STREAMS_MAX)),
             subscribing: Arc::default(),
             known: known::Known::default(),
+            sandbox: Sandbox::default(),
+            retention: Retention::default(),
+            disk_is_low: Arc::default(),
+            compiled: event_types::Compiled::default(),
         }
     }
 

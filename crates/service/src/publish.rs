@@ -8,11 +8,11 @@ use sha2::{Digest, Sha256};
 use tidings_core::change::{NewChange, Origin, Subject, is_operational, is_type};
 use tidings_core::clock::Timestamp;
 use tidings_core::id::{AccountId, ChangeId};
-use tidings_core::{json, limits};
+use tidings_core::{fault, json, limits};
 use tidings_store::{self as store, Idempotency};
 
 use crate::validate::Checks;
-use crate::{Caller, Error, Result, Scope, Service};
+use crate::{Caller, Error, Field, Result, Scope, Service};
 
 /// A change to publish.
 #[derive(Clone, Debug)]
@@ -42,6 +42,8 @@ pub struct Receipt {
     pub kind: String,
     /// When it became durable.
     pub recorded_at: Timestamp,
+    /// What the app's catalogue has against it, when the app asks to be warned.
+    pub warnings: Vec<Field>,
 }
 
 /// The answer to a publish request.
@@ -109,6 +111,7 @@ impl Service {
             check(&mut checks, place, input, now);
         }
         checks.done()?;
+        let warnings = self.judge(caller, &inputs).await?;
         let subjects = self.subjects(caller, &inputs).await?;
         let made = |(_, input): (String, NewPublication)| {
             let id = input.id.unwrap_or_else(|| ChangeId(self.ids.next(now)));
@@ -125,9 +128,14 @@ impl Service {
                 body: input.data,
             }
         };
+        self.has_room()?;
         let changes = inputs.into_iter().map(made).collect();
+        fault::point("publish.asked");
         let published = self.store.publish(app_no, changes, idempotency, now).await?;
+        fault::point("publish.durable");
+        let mut warnings = warnings.into_iter();
         let receipts = published.appended.changes.iter().map(|change| Receipt {
+            warnings: warnings.next().unwrap_or_default(),
             id: change.new.id,
             seq: change.seq,
             kind: change.new.kind.clone(),

@@ -11,7 +11,8 @@ use tidings_core::format::{Format, RenderError, RenderInput, Rendered};
 use payload::{ChangeType, Event, EventItem, Metadata, Payload};
 
 /// The format `connect@1`.
-pub const FORMAT: Format = Format { name: "connect", version: 1, knows, asks, documents, render };
+pub const FORMAT: Format =
+    Format { name: "connect", version: 1, knows, asks, documents, batches: &[], render };
 
 /// The providers that Connect documents. All of them can be subscribed to by name.
 pub(crate) const PROVIDERS: [&str; 4] = ["google", "microsoft", "apple", "caldav"];

@@ -4,8 +4,10 @@ use axum::Json as Out;
 use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use tidings_core::catalogue::Validation;
 use tidings_core::clock::Timestamp;
 use tidings_core::id::AppId;
+use tidings_core::retention::AppRetention;
 use tidings_service::{App, AppChanges, NewApp};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -52,12 +54,78 @@ pub(crate) struct AppPatch {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     webhook_url: Option<Option<String>>,
+    /// What it keeps from now on; a setting that is absent in it is as the installation has it.
+    retention: Option<RetentionWire>,
+    /// What happens to a change that is not as the catalogue of event types says: `off`, `warn` or `enforce`.
+    validation: Option<ValidationWire>,
+}
+
+/// What happens to a change of an unknown type, or that is not as its type's schema says.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ValidationWire {
+    /// It is not looked at.
+    Off,
+    /// It is accepted, with warnings in its receipt.
+    Warn,
+    /// It is refused with 422.
+    Enforce,
+}
+
+impl From<ValidationWire> for Validation {
+    fn from(wire: ValidationWire) -> Self {
+        match wire {
+            ValidationWire::Off => Self::Off,
+            ValidationWire::Warn => Self::Warn,
+            ValidationWire::Enforce => Self::Enforce,
+        }
+    }
+}
+
+impl From<Validation> for ValidationWire {
+    fn from(validation: Validation) -> Self {
+        match validation {
+            Validation::Off => Self::Off,
+            Validation::Warn => Self::Warn,
+            Validation::Enforce => Self::Enforce,
+        }
+    }
+}
+
+/// How long an app keeps what it did. What is absent is as the installation has it.
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"journal_days": 30}))]
+pub(crate) struct RetentionWire {
+    /// Age at which changes go, days: 9 to 3650.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    journal_days: Option<u32>,
+    /// Size beyond which the oldest changes go before their time, bytes; those of the last day always stay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    journal_bytes: Option<u64>,
+    /// Age at which attempts go, days: 1 to 3650.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt_days: Option<u32>,
+}
+
+impl From<RetentionWire> for AppRetention {
+    fn from(wire: RetentionWire) -> Self {
+        let RetentionWire { journal_days, journal_bytes, attempt_days } = wire;
+        Self { journal_days, journal_bytes, attempt_days }
+    }
+}
+
+impl From<AppRetention> for RetentionWire {
+    fn from(own: AppRetention) -> Self {
+        let AppRetention { journal_days, journal_bytes, attempt_days } = own;
+        Self { journal_days, journal_bytes, attempt_days }
+    }
 }
 
 /// An app.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"id": "app_01k4qzv6s8t2m9r3n5b0", "name": "Acme", "external_id": "tenant-7",
-    "webhook_url": null, "seq": 42, "oldest_seq": 1,
+    "webhook_url": null, "seq": 42, "oldest_seq": 1, "retention": {}, "validation": "off",
     "created_at": "2026-03-12T09:01:12.000Z", "updated_at": "2026-03-12T09:01:12.000Z"}))]
 pub(crate) struct AppAnswer {
     /// Its id.
@@ -73,6 +141,10 @@ pub(crate) struct AppAnswer {
     seq: u64,
     /// The first `seq` that the journal still holds or will hold.
     oldest_seq: u64,
+    /// What it keeps, where it says so itself.
+    retention: RetentionWire,
+    /// What happens to a change that is not as the catalogue of event types says.
+    validation: ValidationWire,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
@@ -81,9 +153,18 @@ pub(crate) struct AppAnswer {
 
 impl From<App> for AppAnswer {
     fn from(app: App) -> Self {
-        let App { id, name, external_id, webhook_url, seq, oldest_seq, created_at, updated_at } =
-            app;
-        Self { id, name, external_id, webhook_url, seq, oldest_seq, created_at, updated_at }
+        Self {
+            id: app.id,
+            name: app.name,
+            external_id: app.external_id,
+            webhook_url: app.webhook_url,
+            seq: app.seq,
+            oldest_seq: app.oldest_seq,
+            retention: app.retention.into(),
+            validation: app.validation.into(),
+            created_at: app.created_at,
+            updated_at: app.updated_at,
+        }
     }
 }
 
@@ -131,8 +212,10 @@ async fn update_app(
     PathId(id): PathId<AppId>,
     Json(patch): Json<AppPatch>,
 ) -> Answer<Out<AppAnswer>> {
-    let AppPatch { name, external_id, webhook_url } = patch;
-    let changes = AppChanges { name, external_id, webhook_url };
+    let AppPatch { name, external_id, webhook_url, retention, validation } = patch;
+    let retention = retention.map(AppRetention::from);
+    let validation = validation.map(Validation::from);
+    let changes = AppChanges { name, external_id, webhook_url, retention, validation };
     Ok(Out(api.service.update_app(&caller, id, changes).await?.into()))
 }
 

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use tidings_core::change::Origin;
 use tidings_core::clock::Timestamp;
 use tidings_core::id::{AccountId, ChangeId};
-use tidings_service::{Change, ChangePage, Error, NewPublication, Published, Receipt};
+use tidings_service::{Change, ChangePage, Error, Field, NewPublication, Published, Receipt};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -23,6 +23,8 @@ use crate::{Api, cursor};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// How many of the published changes have warnings.
+const VALIDATION_WARNINGS: HeaderName = HeaderName::from_static("validation-warnings");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
@@ -91,12 +93,34 @@ pub(crate) struct ReceiptAnswer {
     /// When it became durable.
     #[schema(value_type = String, format = DateTime)]
     recorded_at: Timestamp,
+    /// What the catalogue of event types has against it, when the app asks to be warned.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<WarningAnswer>,
+}
+
+/// What the catalogue of event types has against an accepted change.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"pointer": "/data/amount", "code": "schema", "detail": "value is not a number"}))]
+pub(crate) struct WarningAnswer {
+    /// JSON pointer into the request.
+    pointer: String,
+    /// `schema` or `unknown_type`.
+    code: &'static str,
+    /// Plain words.
+    detail: String,
+}
+
+impl From<Field> for WarningAnswer {
+    fn from(Field { pointer, code, why }: Field) -> Self {
+        Self { pointer, code, detail: why }
+    }
 }
 
 impl From<Receipt> for ReceiptAnswer {
     fn from(receipt: Receipt) -> Self {
-        let Receipt { id, seq, kind, recorded_at } = receipt;
-        Self { id, seq, kind, recorded_at }
+        let Receipt { id, seq, kind, recorded_at, warnings } = receipt;
+        let warnings = warnings.into_iter().map(WarningAnswer::from).collect();
+        Self { id, seq, kind, recorded_at, warnings }
     }
 }
 
@@ -187,7 +211,7 @@ async fn publish_change(
 ) -> Answer<(HeaderMap, Made<ReceiptAnswer>)> {
     let (once, trace) = (single(&headers, &IDEMPOTENCY_KEY)?, traceparent(&headers));
     let published = api.service.publish(&caller, input.into(), once, trace).await?;
-    let headers = replayed(&published);
+    let headers = told(&published);
     let receipt = published.receipts.into_iter().next().ok_or(Error::Internal)?;
     let location = format!("/api/v1/changes/{}", receipt.id);
     Ok((headers, Made { status: StatusCode::ACCEPTED, location, body: receipt.into() }))
@@ -210,8 +234,11 @@ async fn publish_batch(
         .publish_batch(&caller, changes, once, trace)
         .await
         .map_err(|error| Problem::from(error).under("/changes"))?;
-    let headers = replayed(&published);
-    let data = published.receipts.into_iter().map(ReceiptAnswer::from).collect();
+    let headers = told(&published);
+    let mut data: Vec<_> = published.receipts.into_iter().map(ReceiptAnswer::from).collect();
+    for warning in data.iter_mut().flat_map(|receipt| &mut receipt.warnings) {
+        warning.pointer.insert_str(0, "/changes");
+    }
     Ok((StatusCode::ACCEPTED, headers, Out(BatchAnswer { data })))
 }
 
@@ -250,11 +277,13 @@ async fn get_change(
     Ok(Out(api.service.change(&caller, id).await?.into()))
 }
 
-/// Tells an answer that was given before.
-fn replayed(published: &Published) -> HeaderMap {
+/// Tells an answer that was given before, and changes that are not as the catalogue says.
+fn told(published: &Published) -> HeaderMap {
     let replayed =
         published.replayed.then(|| (IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true")));
-    replayed.into_iter().collect()
+    let warned = published.receipts.iter().filter(|receipt| !receipt.warnings.is_empty()).count();
+    let warnings = (warned > 0).then(|| (VALIDATION_WARNINGS, HeaderValue::from(warned)));
+    replayed.into_iter().chain(warnings).collect()
 }
 
 /// The W3C trace context of the request; one that is not well-formed is passed over, as its standard asks.

@@ -3,9 +3,12 @@
 use bytes::Bytes;
 use tidings_core::change::Change;
 use tidings_core::format::{Format, RenderError, RenderInput, Rendered};
-use tidings_core::hook::{is_pattern, pattern_covers};
+use tidings_core::hook::{Grouping, is_pattern, pattern_covers};
 
 /// `{"id","type","timestamp","seq","data"}`, with `data` byte for byte as it was published.
+///
+/// Several changes in one delivery are `{"id","type":"batch","timestamp","data":[…]}` with the delivery's id,
+/// the time of its last change and such an object for each change.
 ///
 /// Triggers are types, `prefix.*` or `*`.
 pub const NATIVE: Format = Format {
@@ -14,18 +17,33 @@ pub const NATIVE: Format = Format {
     knows: is_pattern,
     asks: pattern_covers,
     documents: |_, _| true,
+    batches: &Grouping::EVERY,
     render,
 };
 
 fn render(input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
-    let [change] = input.changes else {
-        return Err(RenderError("native@1 carries exactly one change".to_owned()));
+    let body = match input.changes {
+        [] => return Err(RenderError("native@1 carries at least one change".to_owned())),
+        [change] => envelope(change),
+        [.., last] => batch(input, last),
     };
-    Ok(Rendered {
-        headers: Vec::new(),
-        content_type: Some("application/json"),
-        body: envelope(change),
-    })
+    Ok(Rendered { headers: Vec::new(), content_type: Some("application/json"), body })
+}
+
+fn batch(input: &RenderInput<'_>, last: &Change) -> Bytes {
+    let head = format!(
+        r#"{{"id":"{}","type":"batch","timestamp":"{}","data":["#,
+        input.delivery, last.new.occurred_at
+    );
+    let mut body = head.into_bytes();
+    for (place, change) in input.changes.iter().enumerate() {
+        if place > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(&envelope(change));
+    }
+    body.extend_from_slice(b"]}");
+    body.into()
 }
 
 /// The body of the webhook, and of the change in the live stream.
@@ -90,6 +108,22 @@ mod tests {
             assert!(tidings_core::json::validate(&sent.body).is_ok());
         }
         assert!(rendered(&[]).is_err());
-        assert!(rendered(&[change("1"), change("2")]).is_err());
+    }
+
+    #[test]
+    fn several_changes_are_a_batch() {
+        let sent = rendered(&[change("1"), change("[2]")]).unwrap();
+        let one = |data| {
+            format!(
+                r#"{{"id":"chg_00000000000000000001","type":"invoice.paid","timestamp":"2026-03-12T09:01:12.000Z","seq":42,"data":{data}}}"#
+            )
+        };
+        let expect = format!(
+            r#"{{"id":"dlv_00000000000000000003","type":"batch","timestamp":"2026-03-12T09:01:12.000Z","data":[{},{}]}}"#,
+            one("1"),
+            one("[2]")
+        );
+        assert_eq!(sent.body, expect.as_bytes());
+        assert!(tidings_core::json::validate(&sent.body).is_ok());
     }
 }

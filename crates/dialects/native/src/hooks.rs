@@ -14,7 +14,10 @@ use crate::caller::By;
 use crate::path::PathId;
 use crate::query::Query;
 
+mod access;
 mod actions;
+mod selecting;
+mod serving;
 mod wire;
 
 use wire::{CreatedHookAnswer, HookAnswer, HookInput, HookPatch};
@@ -24,6 +27,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(create_hook, list_hooks))
         .routes(routes!(get_hook, update_hook, delete_hook))
         .merge(actions::routes())
+        .merge(selecting::routes())
 }
 
 /// Creates a hook; its secret is in the answer and nowhere else. Needs the scope `hooks`.

@@ -11,12 +11,15 @@ mod audit;
 mod body;
 mod caller;
 mod changes;
+mod cloudevents;
 mod cursor;
 mod deliveries;
+mod event_types;
 mod format;
 mod hooks;
 mod inboxes;
 mod keys;
+mod ledger;
 mod openapi;
 mod path;
 mod problem;
@@ -25,6 +28,7 @@ mod replays;
 mod request_id;
 mod stream;
 mod users;
+mod webhook_keys;
 
 use axum::Router;
 use axum::middleware;
@@ -38,6 +42,7 @@ use utoipa_axum::routes;
 
 use problem::Problem;
 
+pub use cloudevents::CLOUDEVENTS;
 pub use format::NATIVE;
 
 /// What handlers work with.
@@ -69,15 +74,19 @@ fn routes() -> OpenApiRouter<Api> {
         accounts::routes(),
         hooks::routes(),
         changes::routes(),
+        event_types::routes(),
         stream::routes(),
         deliveries::routes(),
         replays::routes(),
+        ledger::routes(),
         inboxes::routes(),
         audit::routes(),
+        webhook_keys::routes(),
     ];
     let v1 = resources.into_iter().fold(OpenApiRouter::new(), OpenApiRouter::merge);
     OpenApiRouter::with_openapi(openapi::outline())
         .nest("/api/v1", v1)
+        .merge(webhook_keys::well_known())
         .routes(routes!(openapi::document))
 }
 

@@ -6,10 +6,18 @@ mod render;
 
 use tidings_core::change::types;
 use tidings_core::format::Format;
+use tidings_core::hook::Grouping;
 
 /// The format `pyas@1`.
-pub const FORMAT: Format =
-    Format { name: "pyas", version: 1, knows, asks, documents, render: render::render };
+pub const FORMAT: Format = Format {
+    name: "pyas",
+    version: 1,
+    knows,
+    asks,
+    documents,
+    batches: &[Grouping::AccountType],
+    render: render::render,
+};
 
 /// Every trigger, and the type of change that it asks for. `account.` is singular and the others are
 /// plural, as documented; there is no `calendars.updated`.

@@ -1,12 +1,17 @@
 //! Changing a hook: its fields, whether it delivers, and trying it out.
 
 use serde_json::json;
+use tidings_core::access::Access;
 use tidings_core::change::{NewChange, Origin, Subject, types};
-use tidings_core::hook::{HookStatus, Providers};
+use tidings_core::hook::{Consent, HookStatus, Providers};
 use tidings_core::id::{ChangeId, HookId};
+use tidings_core::sign::Scheme;
 use tidings_store::{self as store, HookUpdate};
 
-use super::{Hook, check, check_triggers};
+use super::selecting::{check_filter, check_transform};
+use super::serving::{Serving, serving};
+use super::access::Reach;
+use super::{Hook, check_triggers, consent};
 use crate::validate::Checks;
 use crate::{Caller, Error, Receipt, Result, Scope, Service};
 
@@ -21,12 +26,14 @@ pub struct HookChanges {
     pub triggers: Option<Vec<String>>,
     /// Whether it takes only what the format documents, from the app's next change on.
     pub providers: Option<Providers>,
-    /// Seconds to wait before each attempt; the first is 0.
-    pub retry: Option<Vec<u32>>,
-    /// Deliveries in flight at once.
-    pub concurrency: Option<u32>,
-    /// Total budget of an attempt, ms.
-    pub timeout_ms: Option<u64>,
+    /// A new filter as JSON text, from the app's next change on; `Some(None)`: none any more.
+    pub filter: Option<Option<String>>,
+    /// A new transform, also for parked deliveries; `Some(None)`: none any more.
+    pub transform: Option<Option<String>>,
+    /// How it is served; applies to parked deliveries too.
+    pub serving: Serving,
+    /// How it is signed and let in; applies to parked deliveries too.
+    pub reach: Reach,
 }
 
 /// Where an enabled hook goes on.
@@ -52,7 +59,19 @@ impl Service {
     ) -> Result<Hook> {
         self.allow(caller, Scope::Hooks, "hook.update", id).await?;
         let hook = self.find_hook(caller, id).await?;
-        let update = self.check_changes(&hook, changes)?;
+        let access = match changes.reach.access.is_partial() {
+            true => self.open_access(&hook).await?,
+            false => Access::default(),
+        };
+        let update = self.check_changes(&hook, access, changes)?;
+        if update.service.as_ref().is_some_and(|service| service.signing.has(Scheme::V1a)) {
+            self.ensure_signing_key(hook.app_no, hook.app_id).await?;
+        }
+        if let Some(new) = &update.selection
+            && new.transform != hook.selection().transform
+        {
+            self.dry_run(caller, &new.format, new.transform.as_deref()).await?;
+        }
         self.write_hook(caller, &hook, update, "hook.update").await
     }
 
@@ -64,6 +83,7 @@ impl Service {
         self.allow(caller, Scope::Hooks, "hook.enable", id).await?;
         let hook = self.find_hook(caller, id).await?;
         self.vet_target(caller, &hook)?;
+        consent::must_not_want(&hook)?;
         let skip = (from == EnableFrom::Now).then(|| "enabled from now on".to_owned());
         let update = HookUpdate {
             status: Some((HookStatus::Active, None)),
@@ -96,18 +116,16 @@ impl Service {
         self.stop_hook(caller, &hook, HookStatus::Disabled, "hook.disable").await
     }
 
-    /// Publishes a test event that only this hook receives, whatever its triggers.
+    /// Publishes a test event that only this hook receives, whatever its triggers and its status. When
+    /// the receiver of a disabled hook takes it, the hook is enabled.
     ///
     /// # Errors
-    /// Forbidden; not found; conflict when it is not active or its URL is not acceptable.
+    /// Forbidden; not found; conflict when its URL is not acceptable.
     pub async fn test_hook(&self, caller: &Caller, id: HookId) -> Result<Receipt> {
         self.allow(caller, Scope::Hooks, "hook.test", id).await?;
         let hook = self.find_hook(caller, id).await?;
-        if hook.status != HookStatus::Active {
-            let why = format!("hook is {}; enable it before you test it", hook.status.as_str());
-            return Err(Error::Conflict(why));
-        }
         self.vet_target(caller, &hook)?;
+        consent::must_not_want(&hook)?;
         let now = self.now();
         let change = NewChange {
             id: ChangeId(self.ids.next(now)),
@@ -124,6 +142,7 @@ impl Service {
         let appended = self.store.append_audited(hook.app_no, change, entry, now).await?;
         let change = appended.changes.first().ok_or(Error::Internal)?;
         Ok(Receipt {
+            warnings: Vec::new(),
             id: change.new.id,
             seq: change.seq,
             kind: change.new.kind.clone(),
@@ -143,7 +162,12 @@ impl Service {
         self.write_hook(caller, hook, update, action).await
     }
 
-    fn check_changes(&self, hook: &store::Hook, changes: HookChanges) -> Result<HookUpdate> {
+    fn check_changes(
+        &self,
+        hook: &store::Hook,
+        access: Access,
+        changes: HookChanges,
+    ) -> Result<HookUpdate> {
         let mut checks = Checks::default();
         if let Some(url) = &changes.url {
             checks.url("/url", url, &self.egress);
@@ -159,20 +183,32 @@ impl Service {
             selection.triggers = triggers;
         }
         selection.providers = changes.providers.unwrap_or(selection.providers);
-        let service = check::serving(
-            &mut checks,
-            hook.service.clone(),
-            changes.retry,
-            changes.concurrency,
-            changes.timeout_ms,
-        );
+        if let Some(filter) = changes.filter {
+            selection.filter = filter.and_then(|filter| check_filter(&mut checks, &filter));
+        }
+        if let Some(transform) = changes.transform {
+            if let Some(source) = &transform {
+                check_transform(&mut checks, source);
+            }
+            selection.transform = transform;
+        }
+        let format = self.formats.get(&current.format);
+        let mut service = serving(&mut checks, hook.service.clone(), format, changes.serving);
+        let moved = changes.url.is_some() && changes.url != hook.url;
+        if moved && self.leaves_origin(hook, changes.url.as_deref()) {
+            changes.reach.access.must_be_given_anew(&mut checks, &hook.service.access);
+        }
+        let given = !changes.reach.access.is_empty();
+        let access = self.check_reach(&mut checks, &mut service, access, changes.reach, moved);
         checks.done()?;
+        let asked = service.consent == Some(Consent::Asked) && hook.service.consent != service.consent;
         Ok(HookUpdate {
             description: changes.description,
             url: changes.url,
             service: Some(service).filter(|service| *service != hook.service),
             selection: Some(selection).filter(|selection| selection != current),
-            status: None,
+            access: given.then(|| self.seal_access(hook.app_id, &access, self.now())),
+            status: if asked { consent::waiting(hook) } else { None },
             skip_backlog: None,
         })
     }

@@ -1,20 +1,23 @@
 //! Checking a hook that is to be created.
 
+use tidings_core::access::Access;
 use tidings_core::clock::Timestamp;
+use tidings_core::filter::Filter;
 use tidings_core::format::{Format, FormatRef};
 use tidings_core::hook::{self, Providers, Selection};
 use tidings_core::id::{AccountId, CollectionId, UserId};
-use tidings_core::limits;
-use tidings_core::retry::Schedule;
 use tidings_core::sign::Secret;
 use tidings_store as store;
 
+use super::access::Reach;
 use super::check_triggers;
+use super::selecting::{check_filter, check_transform};
+use super::serving::{Serving, serving};
 use crate::validate::Checks;
 use crate::{Caller, Error, Result, Service};
 
 /// The format of a hook that names none.
-const FORMAT_DEFAULT: &str = "native@1";
+pub(super) const FORMAT_DEFAULT: &str = "native@1";
 
 /// Which changes a new hook receives first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,14 +48,16 @@ pub struct NewHook {
     pub account: Option<AccountId>,
     /// Only changes of this calendar.
     pub calendar: Option<CollectionId>,
+    /// Only changes whose content is like this: a [`tidings_core::filter`], as JSON text.
+    pub filter: Option<String>,
+    /// A script that reshapes body and headers before they are signed.
+    pub transform: Option<String>,
     /// Its id in its dialect.
     pub external_id: Option<String>,
-    /// Seconds to wait before each attempt; the first is 0.
-    pub retry: Option<Vec<u32>>,
-    /// Deliveries in flight at once, 1 to [`limits::HOOK_CONCURRENCY_MAX`].
-    pub concurrency: Option<u32>,
-    /// Total budget of an attempt, 1 s to [`limits::DELIVERY_DEADLINE_MS`].
-    pub timeout_ms: Option<u64>,
+    /// How it is served.
+    pub serving: Serving,
+    /// How it is signed and let in.
+    pub reach: Reach,
     /// Its signing secret, `whsec_…`; made when absent.
     pub secret: Option<String>,
     /// When it ends by itself.
@@ -72,8 +77,11 @@ pub(crate) struct Checked {
     pub(crate) user: Option<UserId>,
     pub(crate) account: Option<AccountId>,
     pub(crate) calendar: Option<CollectionId>,
+    pub(crate) filter: Option<Filter>,
+    pub(crate) transform: Option<String>,
     pub(crate) external_id: Option<String>,
     pub(crate) service: hook::Service,
+    pub(crate) access: Access,
     pub(crate) secret: Secret,
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) after_seq: Option<u64>,
@@ -97,13 +105,13 @@ impl Service {
         if let Some(format) = format {
             check_triggers(&mut checks, format, &input.triggers);
         }
-        let service = serving(
-            &mut checks,
-            hook::Service::default(),
-            input.retry,
-            input.concurrency,
-            input.timeout_ms,
-        );
+        let filter = input.filter.as_deref().and_then(|filter| check_filter(&mut checks, filter));
+        if let Some(transform) = &input.transform {
+            check_transform(&mut checks, transform);
+        }
+        let mut service = serving(&mut checks, hook::Service::default(), format, input.serving);
+        let access = Access::default();
+        let access = self.check_reach(&mut checks, &mut service, access, input.reach, true);
         let secret = self.secret_or_new(&mut checks, input.secret.as_deref());
         if input.from == HookFrom::Seq(0) {
             checks.refuse("/from/seq", "range", "must be 1 or more, the first change's number");
@@ -119,8 +127,11 @@ impl Service {
             user: input.user,
             account: input.account,
             calendar: input.calendar,
+            filter,
+            transform: input.transform,
             external_id: input.external_id,
             service,
+            access,
             secret: secret.ok_or(Error::Internal)?,
             expires_at: input.expires_at,
             after_seq: match input.from {
@@ -130,7 +141,7 @@ impl Service {
         })
     }
 
-    fn check_format(&self, checks: &mut Checks, text: &str) -> Option<&Format> {
+    pub(super) fn check_format(&self, checks: &mut Checks, text: &str) -> Option<&Format> {
         let found =
             FormatRef::try_from(text.to_owned()).ok().and_then(|wanted| self.formats.get(&wanted));
         if found.is_none() {
@@ -165,41 +176,8 @@ impl Service {
             user_no,
             account_no,
             collection_no,
+            filter: checked.filter.clone(),
+            transform: checked.transform.clone(),
         })
     }
-}
-
-/// How a hook is served, from what it is and what is asked.
-pub(super) fn serving(
-    checks: &mut Checks,
-    mut service: hook::Service,
-    retry: Option<Vec<u32>>,
-    concurrency: Option<u32>,
-    timeout_ms: Option<u64>,
-) -> hook::Service {
-    match retry.map(Schedule::try_from) {
-        Some(Ok(retry)) => service.retry = retry,
-        Some(Err(error)) => checks.refuse("/retry", "schedule", error.to_string()),
-        None => {}
-    }
-    if let Some(concurrency) = concurrency {
-        service.concurrency = concurrency;
-        if !(1..=limits::HOOK_CONCURRENCY_MAX).contains(&concurrency) {
-            let why = format!("must be 1 to {}", limits::HOOK_CONCURRENCY_MAX);
-            checks.refuse("/concurrency", "range", why);
-        }
-    }
-    if let Some(timeout_ms) = timeout_ms {
-        service.timeout_ms = timeout_ms;
-        if !(limits::DELIVERY_DEADLINE_MIN_MS..=limits::DELIVERY_DEADLINE_MS).contains(&timeout_ms)
-        {
-            let why = format!(
-                "must be {} to {}",
-                limits::DELIVERY_DEADLINE_MIN_MS,
-                limits::DELIVERY_DEADLINE_MS
-            );
-            checks.refuse("/timeout_ms", "range", why);
-        }
-    }
-    service
 }

@@ -31,7 +31,8 @@ fn attempt(seq: u64, n: u32, delivered: bool, at: Timestamp) -> AttemptRecord {
     }
 }
 
-async fn settled() -> Setup {
+/// Three changes: delivered, parked, given up.
+pub(crate) async fn settled() -> Setup {
     let setup = Setup::new().await;
     setup.hook(&setup.owner).await;
     for _ in 0..3 {
@@ -42,7 +43,15 @@ async fn settled() -> Setup {
     let parked = |seq: u64, due_at: Option<Timestamp>| {
         let reason = "answered 500".to_owned();
         let members = Members::single(seq);
-        (1, ParkedWrite::Put { cursor_no: 0, members, attempts: 1, due_at, reason })
+        (1, ParkedWrite::Put {
+            cursor_no: 0,
+            members,
+            attempts: 1,
+            due_at,
+            reason,
+            key_hash: None,
+            waits: false,
+        })
     };
     let settle = Settle {
         attempts: vec![
@@ -124,10 +133,10 @@ async fn replays_take_a_seq_or_a_time_and_are_bounded() {
     let later = setup.clock.now();
     service.publish(owner, publication("invoice.paid", "1"), None, None).await.unwrap();
     let seq = |from: u64, until: Option<u64>| NewReplay {
-        from: ReplayFrom::Seq(from),
         until: until.map(ReplayFrom::Seq),
+        ..NewReplay::since(ReplayFrom::Seq(from))
     };
-    let since = |at: Timestamp| NewReplay { from: ReplayFrom::Time(at), until: None };
+    let since = |at: Timestamp| NewReplay::since(ReplayFrom::Time(at));
     for (input, after, until) in [
         (seq(1, None), 0, 4),
         (seq(2, Some(3)), 1, 3),
@@ -137,22 +146,24 @@ async fn replays_take_a_seq_or_a_time_and_are_bounded() {
         (since(later.plus_ms(1)), 4, 4),
         (
             NewReplay {
-                from: ReplayFrom::Seq(1),
                 until: Some(ReplayFrom::Time(later.plus_ms(-1))),
+                ..NewReplay::since(ReplayFrom::Seq(1))
             },
             0,
             3,
         ),
     ] {
-        let replay = service.create_replay(owner, hook, input).await.unwrap();
+        let count = service.count_replay(owner, hook, input.clone()).await.unwrap();
+        let replay = service.create_replay(owner, hook, input.clone()).await.unwrap();
         assert_eq!((replay.settled_seq, replay.until_seq), (after, until), "{input:?}");
+        assert_eq!((replay.total, count), (Some(until - after), until - after), "{input:?}");
         assert_eq!(replay.finished, after == until);
         let ended = service.cancel_replay(owner, hook, replay.id).await.unwrap();
         assert!(ended.finished);
     }
     for bad in [seq(0, None), seq(3, Some(2)), seq(3, Some(0))] {
         assert!(
-            matches!(service.create_replay(owner, hook, bad).await, Err(Error::Invalid(_))),
+            matches!(service.create_replay(owner, hook, bad.clone()).await, Err(Error::Invalid(_))),
             "{bad:?}"
         );
     }

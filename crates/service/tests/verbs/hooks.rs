@@ -1,8 +1,14 @@
 use tidings_core::hook::HookStatus;
 use tidings_core::seal::Place;
-use tidings_service::{EnableFrom, Error, HookChanges, HookFrom, NewHook, PageInput, RotateSecret};
+use tidings_service::{
+    EnableFrom, Error, HookChanges, HookFrom, NewHook, PageInput, RotateSecret, Serving,
+};
 
 use crate::setup::{Setup, new_hook, pointers, publication};
+
+fn serving(serving: Serving) -> NewHook {
+    NewHook { serving, ..new_hook() }
+}
 
 #[tokio::test]
 async fn a_hook_has_defaults_and_its_secret_is_sealed() {
@@ -36,13 +42,13 @@ async fn bad_fields_of_hooks_are_named() {
         (NewHook { triggers: vec![], ..new_hook() }, "/triggers"),
         (NewHook { triggers: vec!["a".into(); 101], ..new_hook() }, "/triggers"),
         (NewHook { triggers: vec!["a b".into()], ..new_hook() }, "/triggers/0"),
-        (NewHook { retry: Some(vec![]), ..new_hook() }, "/retry"),
-        (NewHook { retry: Some(vec![5]), ..new_hook() }, "/retry"),
-        (NewHook { retry: Some(vec![0; 51]), ..new_hook() }, "/retry"),
-        (NewHook { concurrency: Some(0), ..new_hook() }, "/concurrency"),
-        (NewHook { concurrency: Some(257), ..new_hook() }, "/concurrency"),
-        (NewHook { timeout_ms: Some(999), ..new_hook() }, "/timeout_ms"),
-        (NewHook { timeout_ms: Some(15_001), ..new_hook() }, "/timeout_ms"),
+        (serving(Serving { retry: Some(vec![]), ..Serving::default() }), "/retry"),
+        (serving(Serving { retry: Some(vec![5]), ..Serving::default() }), "/retry"),
+        (serving(Serving { retry: Some(vec![0; 51]), ..Serving::default() }), "/retry"),
+        (serving(Serving { concurrency: Some(0), ..Serving::default() }), "/concurrency"),
+        (serving(Serving { concurrency: Some(257), ..Serving::default() }), "/concurrency"),
+        (serving(Serving { timeout_ms: Some(999), ..Serving::default() }), "/timeout_ms"),
+        (serving(Serving { timeout_ms: Some(15_001), ..Serving::default() }), "/timeout_ms"),
         (NewHook { secret: Some("short".into()), ..new_hook() }, "/secret"),
         (NewHook { secret: Some("whsec_".into()), ..new_hook() }, "/secret"),
         (NewHook { expires_at: Some(setup.clock.now()), ..new_hook() }, "/expires_at"),
@@ -79,7 +85,7 @@ async fn a_hook_is_changed_paused_enabled_and_deleted() {
     let changes = HookChanges {
         url: Some("https://example.com/new".into()),
         triggers: Some(vec!["*".into()]),
-        concurrency: Some(2),
+        serving: Serving { concurrency: Some(2), ..Serving::default() },
         ..HookChanges::default()
     };
     let hook = service.update_hook(owner, id, changes).await.unwrap();
@@ -91,7 +97,7 @@ async fn a_hook_is_changed_paused_enabled_and_deleted() {
     let paused = service.pause_hook(owner, id).await.unwrap();
     assert_eq!(paused.status, HookStatus::Paused);
     assert!(paused.status_reason.unwrap().starts_with("paused by key_"));
-    assert!(matches!(service.test_hook(owner, id).await, Err(Error::Conflict(_))));
+    assert!(service.test_hook(owner, id).await.is_ok(), "a paused hook can be tried out");
     let enabled = service.enable_hook(owner, id, EnableFrom::Now).await.unwrap();
     assert_eq!((enabled.status, enabled.status_reason), (HookStatus::Active, None));
     service.disable_hook(owner, id).await.unwrap();
@@ -109,6 +115,7 @@ async fn a_hook_is_changed_paused_enabled_and_deleted() {
         "hook.enable",
         "hook.disable",
         "hook.enable",
+        "hook.test",
         "hook.pause",
         "hook.update",
         "hook.create",

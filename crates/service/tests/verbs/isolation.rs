@@ -2,8 +2,8 @@ use tidings_core::id::{
     AccountId, ChangeId, CollectionId, DeliveryId, GrantId, HookId, Ids, InboxId, ReplayId, UserId,
 };
 use tidings_service::{
-    AccountChanges, AppChanges, ConnectToken, EnableFrom, Error, HookChanges, NewHook, NewKey,
-    NewPublication, NewReplay, PageInput, ReplayFrom, RotateSecret, Scope,
+    AccountChanges, AppChanges, ConnectToken, EnableFrom, Error, HookChanges, LedgerQuery, NewHook,
+    NewKey, NewPublication, NewReplay, PageInput, ReplayFrom, RotateSecret, Scope,
 };
 
 use crate::accounts::new_account;
@@ -31,9 +31,11 @@ async fn another_apps_things_look_like_unknown_ones() {
     let change = s.publish(b, publication("a.b", "1"), None, None).await.unwrap().receipts[0].id;
     let key = NewKey { name: "k".into(), scopes: vec![Scope::Read], ..NewKey::default() };
     let key = s.create_key(b, key).await.unwrap().key.id;
-    let replay = NewReplay { from: ReplayFrom::Seq(1), until: None };
-    let running = s.create_replay(b, hook, replay).await.unwrap().id;
+    let replay = NewReplay::since(ReplayFrom::Seq(1));
+    let running = s.create_replay(b, hook, replay.clone()).await.unwrap().id;
     let inbox = s.create_inbox(b).await.unwrap().id;
+    let page = PageInput::default();
+    let ours = s.create_hook(a, new_hook()).await.unwrap().hook.id;
     let app = b.app_id().unwrap();
     let ids = Ids::seeded(77);
     let next = || ids.next(NOON);
@@ -59,7 +61,14 @@ async fn another_apps_things_look_like_unknown_ones() {
         "disable": |id| s.disable_hook(a, id), hook, no_hook;
         "rotate": |id| s.rotate_hook_secret(a, id, RotateSecret::default()), hook, no_hook;
         "test": |id| s.test_hook(a, id), hook, no_hook;
-        "replay": |id| s.create_replay(a, id, replay), hook, no_hook;
+        "replay": |id| s.create_replay(a, id, replay.clone()), hook, no_hook;
+        "replay into": |id| s.create_replay(a, ours, NewReplay { into: Some(id), ..replay.clone() }), hook, no_hook;
+        "replay of account": |id| s.create_replay(a, ours, NewReplay { account: Some(id), ..replay.clone() }), account, no_account;
+        "count replay": |id| s.count_replay(a, id, replay.clone()), hook, no_hook;
+        "count replay into": |id| s.count_replay(a, ours, NewReplay { into: Some(id), ..replay.clone() }), hook, no_hook;
+        "ledger": |id| s.ledger(a, id, LedgerQuery::default(), &page), hook, no_hook;
+        "ledger summary": |id| s.ledger_summary(a, id, LedgerQuery::default()), hook, no_hook;
+        "export ledger": |id| s.export_ledger(a, id, LedgerQuery::default()), hook, no_hook;
         "replays": |id| s.replays(a, id), hook, no_hook;
         "get replay": |id| s.replay(a, hook, id), running, ReplayId(next());
         "cancel replay": |id| s.cancel_replay(a, hook, id), running, ReplayId(next());

@@ -26,6 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(disable_hook))
         .routes(routes!(rotate_hook_secret))
         .routes(routes!(test_hook))
+        .routes(routes!(verify_hook))
 }
 
 /// Where an enabled hook goes on.
@@ -142,4 +143,17 @@ async fn test_hook(
     let receipt = api.service.test_hook(&caller, id).await?;
     let location = format!("/api/v1/changes/{}", receipt.id);
     Ok(Made { status: StatusCode::ACCEPTED, location, body: receipt.into() })
+}
+
+/// Asks the receiver once more whether it wants to be sent to; the answer shows in `consent`. Needs the scope
+/// `hooks`.
+#[utoipa::path(post, path = "/hooks/{hook_id}/verify", tag = "hooks",
+    params(("hook_id" = String, Path)),
+    responses((status = 200, description = "the hook", body = HookAnswer)))]
+async fn verify_hook(
+    State(api): State<Api>,
+    By(caller): By,
+    PathId(id): PathId<HookId>,
+) -> Answer<Out<HookAnswer>> {
+    Ok(Out(api.service.verify_hook(&caller, id).await?.into()))
 }

@@ -1,11 +1,18 @@
 //! Hooks on the wire.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tidings_core::clock::Timestamp;
-use tidings_core::hook::{HookStatus, Providers};
+use tidings_core::hook::{Consent, HookStatus, Ordering, Providers};
 use tidings_core::id::{AccountId, CollectionId, HookId, UserId};
-use tidings_service::{CreatedHook, Hook, HookChanges, HookFrom, NewHook};
+use tidings_core::sign::Scheme;
+use tidings_service::{CreatedHook, Hook, HookChanges, HookFrom, NewHook, Serving};
 use utoipa::ToSchema;
+
+use super::access::{AccessAnswer, AccessInput, VerifyInput, reach};
+use super::selecting::{document, text};
+use super::serving::{CoalesceBody, DisableBody, OnExhaustedBody, OrderingBody, RateBody};
+use crate::answers::nullable;
 
 /// Which changes a new hook receives first: `"now"`, or `{"seq": n}`.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
@@ -53,6 +60,16 @@ pub(crate) struct HookInput {
     /// Only changes of this calendar.
     #[schema(value_type = Option<String>)]
     calendar: Option<CollectionId>,
+    /// Only changes whose content is like this: rules `{"path", …}` with `eq`, `in`, `prefix`, `exists`,
+    /// `gt`, `gte`, `lt`, `lte`, combined by `and`, `or`, `not`. Paths are JSON pointers into the change:
+    /// `/type`, `/data/…`. Applies to the app's next changes.
+    #[schema(value_type = Option<Object>, example = json!({"and": [
+        {"path": "/data/status", "eq": "paid"}, {"path": "/data/amount", "gte": 100}]}))]
+    filter: Option<Box<RawValue>>,
+    /// A script (Rhai) that reshapes `body` and adds to `headers` before they are signed; see
+    /// `POST /transform/preview`. When it fails, the delivery is parked with the reason.
+    #[schema(max_length = 16384)]
+    transform: Option<String>,
     /// Its id in its dialect.
     external_id: Option<String>,
     /// Seconds to wait before each attempt; the first is 0.
@@ -63,6 +80,34 @@ pub(crate) struct HookInput {
     /// Total budget of an attempt, ms.
     #[schema(minimum = 1000, maximum = 15000)]
     timeout_ms: Option<u64>,
+    /// Attempts in a span, at most; `null`: as many as may be.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<RateBody>)]
+    rate: Option<Option<RateBody>>,
+    /// Which deliveries wait for one another.
+    ordering: Option<OrderingBody>,
+    /// With `ordering: "key"`, where the key comes from: `account`, `item`, `order_key` or a JSON pointer into
+    /// the data. A change without it is not ordered; the key of a coalescing hook is its group.
+    order_key: Option<String>,
+    /// What an ordered hook does when a delivery is given up.
+    on_exhausted: Option<OnExhaustedBody>,
+    /// How changes share a request; `null`: not at all.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<CoalesceBody>)]
+    coalesce: Option<Option<CoalesceBody>>,
+    /// When failures disable it.
+    disable: Option<DisableBody>,
+    /// What its deliveries are signed with: `["v1"]` (HMAC with its secret, the default), `["v1a"]` (Ed25519
+    /// with the app's key) or both.
+    #[schema(value_type = Option<Vec<String>>)]
+    signing: Option<Vec<Scheme>>,
+    /// Headers, credentials and a client certificate for its requests; `null`: none.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<AccessInput>)]
+    access: Option<Option<AccessInput>>,
+    /// `options`: the receiver has to agree first, by the handshake of CloudEvents, again whenever the URL
+    /// changes; the hook is disabled until then. `none`: it is not asked.
+    verify: Option<VerifyInput>,
     /// Its signing secret, `whsec_…`; made when absent.
     secret: Option<String>,
     /// When it ends by itself.
@@ -88,10 +133,21 @@ impl From<HookInput> for NewHook {
             user: input.user,
             account: input.account,
             calendar: input.calendar,
+            filter: input.filter.map(text),
+            transform: input.transform,
             external_id: input.external_id,
-            retry: input.retry,
-            concurrency: input.concurrency,
-            timeout_ms: input.timeout_ms,
+            serving: Serving {
+                retry: input.retry,
+                concurrency: input.concurrency,
+                timeout_ms: input.timeout_ms,
+                rate: input.rate.map(|rate| rate.map(Into::into)),
+                ordering: input.ordering.map(Into::into),
+                order_key: input.order_key,
+                on_exhausted: input.on_exhausted.map(Into::into),
+                coalesce: input.coalesce.map(|rule| rule.map(Into::into)),
+                disable: input.disable.map(Into::into),
+            },
+            reach: reach(input.signing, input.access, input.verify),
             secret: input.secret,
             expires_at: input.expires_at,
             from: input.from.into(),
@@ -113,6 +169,14 @@ pub(crate) struct HookPatch {
     /// `documented` or `all`, from the app's next change on.
     #[schema(value_type = Option<String>)]
     providers: Option<Providers>,
+    /// A new filter, from the app's next change on; `null` takes it away.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<Object>)]
+    filter: Option<Option<Box<RawValue>>>,
+    /// A new transform, also for parked deliveries; `null` takes it away.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, max_length = 16384)]
+    transform: Option<Option<String>>,
     /// Seconds to wait before each attempt; the first is 0.
     retry: Option<Vec<u32>>,
     /// Deliveries in flight at once.
@@ -121,13 +185,58 @@ pub(crate) struct HookPatch {
     /// Total budget of an attempt, ms.
     #[schema(minimum = 1000, maximum = 15000)]
     timeout_ms: Option<u64>,
+    /// Attempts in a span, at most; `null`: as many as may be.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<RateBody>)]
+    rate: Option<Option<RateBody>>,
+    /// Which deliveries wait for one another.
+    ordering: Option<OrderingBody>,
+    /// With `ordering: "key"`, where the key comes from: `account`, `item`, `order_key` or a JSON pointer into
+    /// the data. A change without it is not ordered; the key of a coalescing hook is its group.
+    order_key: Option<String>,
+    /// What an ordered hook does when a delivery is given up.
+    on_exhausted: Option<OnExhaustedBody>,
+    /// How changes share a request; `null`: not at all.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<CoalesceBody>)]
+    coalesce: Option<Option<CoalesceBody>>,
+    /// When failures disable it.
+    disable: Option<DisableBody>,
+    /// What its deliveries are signed with: `["v1"]` (HMAC with its secret, the default), `["v1a"]` (Ed25519
+    /// with the app's key) or both.
+    #[schema(value_type = Option<Vec<String>>)]
+    signing: Option<Vec<Scheme>>,
+    /// Headers, credentials and a client certificate for its requests; `null`: none.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<AccessInput>)]
+    access: Option<Option<AccessInput>>,
+    /// `options`: the receiver has to agree first, by the handshake of CloudEvents, again whenever the URL
+    /// changes; the hook is disabled until then. `none`: it is not asked.
+    verify: Option<VerifyInput>,
 }
 
 impl From<HookPatch> for HookChanges {
     fn from(patch: HookPatch) -> Self {
-        let HookPatch { url, description, triggers, providers, retry, concurrency, timeout_ms } =
-            patch;
-        Self { url, description, triggers, providers, retry, concurrency, timeout_ms }
+        Self {
+            url: patch.url,
+            description: patch.description,
+            triggers: patch.triggers,
+            providers: patch.providers,
+            filter: patch.filter.map(|filter| filter.map(text)),
+            transform: patch.transform,
+            serving: Serving {
+                retry: patch.retry,
+                concurrency: patch.concurrency,
+                timeout_ms: patch.timeout_ms,
+                rate: patch.rate.map(|rate| rate.map(Into::into)),
+                ordering: patch.ordering.map(Into::into),
+                order_key: patch.order_key,
+                on_exhausted: patch.on_exhausted.map(Into::into),
+                coalesce: patch.coalesce.map(|rule| rule.map(Into::into)),
+                disable: patch.disable.map(Into::into),
+            },
+            reach: reach(patch.signing, patch.access, patch.verify),
+        }
     }
 }
 
@@ -135,8 +244,12 @@ impl From<HookPatch> for HookChanges {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"id": "hook_01k4qzv6s8t2m9r3n5b0", "url": "https://example.com/webhooks",
     "description": "", "format": "native@1", "triggers": ["event.*"], "providers": "documented",
-    "user": null, "account": null, "calendar": null, "external_id": null,
-    "retry": [0, 5, 30, 120, 600], "concurrency": 16, "timeout_ms": 15000, "status": "active",
+    "user": null, "account": null, "calendar": null, "filter": null, "transform": null,
+    "external_id": null,
+    "retry": [0, 5, 30, 120, 600], "concurrency": 16, "timeout_ms": 15000, "rate": null,
+    "ordering": "none", "order_key": null, "on_exhausted": "continue", "coalesce": null,
+    "disable": {"failing_ms": 432000000, "failures": null}, "signing": ["v1"],
+    "access": {"headers": [], "auth": null, "client_certificate": false}, "consent": null, "status": "active",
     "status_reason": null, "expires_at": null, "runs": 0, "failures": 0, "consecutive_failures": 0,
     "failing_since": null, "created_at": "2026-03-12T09:01:12.000Z",
     "updated_at": "2026-03-12T09:01:12.000Z"}))]
@@ -164,6 +277,11 @@ pub(crate) struct HookAnswer {
     /// Only changes of this calendar.
     #[schema(value_type = Option<String>)]
     calendar: Option<CollectionId>,
+    /// Only changes whose content is like this.
+    #[schema(value_type = Option<Object>)]
+    filter: Option<Box<RawValue>>,
+    /// The script that reshapes its requests.
+    transform: Option<String>,
     /// Its id in its dialect.
     external_id: Option<String>,
     /// Seconds to wait before each attempt.
@@ -172,6 +290,26 @@ pub(crate) struct HookAnswer {
     concurrency: u32,
     /// Total budget of an attempt, ms.
     timeout_ms: u64,
+    /// Attempts in a span, at most.
+    rate: Option<RateBody>,
+    /// Which deliveries wait for one another.
+    ordering: OrderingBody,
+    /// Where the key comes from, with `ordering: "key"`.
+    order_key: Option<String>,
+    /// What an ordered hook does when a delivery is given up.
+    on_exhausted: OnExhaustedBody,
+    /// How changes share a request.
+    coalesce: Option<CoalesceBody>,
+    /// When failures disable it.
+    disable: DisableBody,
+    /// What its deliveries are signed with.
+    #[schema(value_type = Vec<String>)]
+    signing: Vec<Scheme>,
+    /// What is set of its way in at the receiver; values are not shown.
+    access: AccessAnswer,
+    /// Whether its receiver agreed: `asked`, `given` or `refused`; `null`: it is not asked.
+    #[schema(value_type = Option<String>)]
+    consent: Option<Consent>,
     /// `active`, `paused` or `disabled`.
     #[schema(value_type = String)]
     status: HookStatus,
@@ -207,10 +345,24 @@ impl From<Hook> for HookAnswer {
             user: hook.user,
             account: hook.account,
             calendar: hook.calendar,
+            filter: hook.filter.and_then(document),
+            transform: hook.transform,
             external_id: hook.external_id,
             retry: hook.retry,
             concurrency: hook.concurrency,
             timeout_ms: hook.timeout_ms,
+            rate: hook.rate.map(Into::into),
+            ordering: (&hook.ordering).into(),
+            order_key: match &hook.ordering {
+                Ordering::Key(source) => Some(source.as_str().to_owned()),
+                Ordering::None | Ordering::Hook => None,
+            },
+            on_exhausted: hook.on_exhausted.into(),
+            coalesce: hook.coalesce.map(Into::into),
+            disable: hook.disable.into(),
+            signing: hook.signing.schemes(),
+            access: hook.access.into(),
+            consent: hook.consent,
             status: hook.status,
             status_reason: hook.status_reason,
             expires_at: hook.expires_at,
@@ -229,8 +381,12 @@ impl From<Hook> for HookAnswer {
 #[schema(example = json!({"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     "hook": {"id": "hook_01k4qzv6s8t2m9r3n5b0", "url": "https://example.com/webhooks",
     "description": "", "format": "native@1", "triggers": ["event.*"], "providers": "documented",
-    "user": null, "account": null, "calendar": null, "external_id": null,
-    "retry": [0, 5, 30, 120, 600], "concurrency": 16, "timeout_ms": 15000, "status": "active",
+    "user": null, "account": null, "calendar": null, "filter": null, "transform": null,
+    "external_id": null,
+    "retry": [0, 5, 30, 120, 600], "concurrency": 16, "timeout_ms": 15000, "rate": null,
+    "ordering": "none", "order_key": null, "on_exhausted": "continue", "coalesce": null,
+    "disable": {"failing_ms": 432000000, "failures": null}, "signing": ["v1"],
+    "access": {"headers": [], "auth": null, "client_certificate": false}, "consent": null, "status": "active",
     "status_reason": null, "expires_at": null, "runs": 0, "failures": 0, "consecutive_failures": 0,
     "failing_since": null, "created_at": "2026-03-12T09:01:12.000Z",
     "updated_at": "2026-03-12T09:01:12.000Z"}}))]

@@ -20,6 +20,7 @@ pub(crate) static UNKNOWN: std::sync::LazyLock<Names> = std::sync::LazyLock::new
         ("calendar", "col"),
         ("change", "chg"),
         ("delivery", "dlv"),
+        ("event_type", "evt"),
         ("hook", "hook"),
         ("inbox", "inb"),
         ("key", "key"),
@@ -159,7 +160,7 @@ impl Case<'_> {
                 "list_deliveries" => {
                     format!("{}?limit=1&hook={}", operation.path, self.their_names["hook"])
                 }
-                _ => format!("{}?limit=1", operation.path),
+                _ => format!("{}?limit=1", target(&operation.path, &self.their_names)),
             };
             let page = request(Method::GET, &self.theirs.key, &list, None);
             let page = self.world.send(page).await.json();
@@ -169,7 +170,8 @@ impl Case<'_> {
             let filter = filter.map(|_| format!("hook={}&", self.our_names["hook"]));
             let filter = filter.unwrap_or_default();
             let call = |cursor: &str| {
-                let target = format!("{}?{filter}{name}={cursor}", operation.path);
+                let path = target(&operation.path, &self.our_names);
+                let target = format!("{path}?{filter}{name}={cursor}");
                 self.call(operation, target, &self.our_names)
             };
             let theirs = call(cursor).await;
@@ -247,6 +249,8 @@ async fn furnish(world: &World, tenant: &Tenant) -> Names {
         names.insert("key", id(&key["key"]));
         names.insert("hook", id(&hook["hook"]));
         names.insert("change", id(&change));
+        let kind = json!({"name": format!("of.{}.{n}", tenant.app)});
+        names.insert("event_type", made("/event-types", kind).await["name"].as_str().unwrap().into());
         names.insert("inbox", id(&made("/inboxes", json!({})).await));
     }
     let replays = format!("/hooks/{}/replays", names["hook"]);
@@ -262,7 +266,7 @@ async fn furnish(world: &World, tenant: &Tenant) -> Names {
 /// Everything that an app shows of itself, but its audit log.
 async fn sight(world: &World, tenant: &Tenant) -> Vec<String> {
     let mut seen = Vec::new();
-    for list in ["/apps", "/users", "/accounts", "/keys", "/hooks", "/changes", "/inboxes"] {
+    for list in ["/apps", "/users", "/accounts", "/keys", "/hooks", "/changes", "/inboxes", "/event-types"] {
         let mut page = world.get(&tenant.key, list).await.json();
         for item in page["data"].as_array_mut().unwrap() {
             item.as_object_mut().unwrap().remove("last_used_at");

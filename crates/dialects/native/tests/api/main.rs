@@ -4,8 +4,10 @@
 mod bad_inputs;
 mod idempotency;
 mod isolation;
+mod ledger;
 mod openapi;
 mod request_id;
 mod scopes;
+mod selecting;
 mod stream;
 mod world;

@@ -134,6 +134,8 @@ impl World {
                 attempts: 1,
                 due_at: Some(self.clock.now()),
                 reason: "receiver answered 503".into(),
+                key_hash: None,
+                waits: false,
             };
             settle.parked.push((hook_no, parked));
         }
