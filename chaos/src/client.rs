@@ -12,17 +12,18 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 /// Longest wait for an answer; the server that should give it may have been killed.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
+const ANSWER_DEADLINE: Duration = Duration::from_secs(15);
 
 /// An answer: status and JSON body (null when there is none).
 pub(crate) type Answer = (u16, Value);
 
-/// Talks to one server with one key.
+/// Talks to one server with one key, in one app.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     pool: Pool<HttpConnector, Full<Bytes>>,
     base: String,
     key: String,
+    app: Option<String>,
 }
 
 impl Client {
@@ -31,7 +32,13 @@ impl Client {
             pool: Pool::builder(TokioExecutor::new()).build_http(),
             base: format!("http://{address}"),
             key: key.to_owned(),
+            app: None,
         }
+    }
+
+    /// The same in the app with this id.
+    pub(crate) fn in_app(&self, app: &str) -> Self {
+        Self { app: Some(app.to_owned()), ..self.clone() }
     }
 
     /// A GET. Errors are those of the connection, in words.
@@ -54,6 +61,14 @@ impl Client {
         self.send("POST", path, Some(body), Some(idempotency_key)).await
     }
 
+    /// What the server made; errors name what was wanted and hide secrets.
+    pub(crate) async fn make(&self, path: &str, body: &Value) -> Result<Value, String> {
+        match self.post(path, body).await? {
+            (201, made) => Ok(made),
+            (status, answer) => Err(format!("POST {path}: {status} {}", answer["detail"])),
+        }
+    }
+
     async fn send(
         &self,
         method: &str,
@@ -65,6 +80,9 @@ impl Client {
             .method(method)
             .uri(format!("{}{path}", self.base))
             .header("authorization", format!("Bearer {}", self.key));
+        if let Some(app) = &self.app {
+            request = request.header("tidings-app", app);
+        }
         if body.is_some() {
             request = request.header("content-type", "application/json");
         }

@@ -1,105 +1,71 @@
 //! `kill`: the server dies at random moments under load.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use clap::Args;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use tokio::sync::watch;
 
-use crate::publish::Publisher;
-use crate::server::Server;
-use crate::tally::{Accepted, Tally};
-use crate::world::{CONCURRENCY, World};
+use crate::report::{Report, Tier, spread};
+use crate::world::{Plan, World};
 
 /// How long the server lives between ready and killed, ms.
 const LIFE_MS: std::ops::RangeInclusive<u64> = 50..=1500;
 
-/// What to do.
-#[derive(Debug, Args)]
-pub(crate) struct Options {
-    /// How often the server is killed.
-    #[arg(long, default_value_t = 60)]
-    kills: usize,
-    /// Changes published in a second.
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..))]
-    rate: u64,
-    /// Hooks, each of which takes every change.
-    #[arg(long, default_value_t = 10)]
-    hooks: usize,
-    /// The moments of the kills follow from it.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-}
-
-/// Runs it and prints the figures.
+/// Nothing accepted is lost, and no more is repeated than was in flight at each kill.
 ///
 /// # Errors
-/// Says which promise was broken, or what stood in the way.
-pub(crate) async fn run(options: &Options) -> Result<(), String> {
-    let Options { kills, rate, hooks, seed } = *options;
-    println!("kill: {kills} kills, {rate} changes/s, {hooks} hooks, seed {seed}");
-    let mut world = World::start(hooks, seed).await?;
-    let (stop, stopped) = watch::channel(false);
-    let publishing =
-        tokio::spawn(publish_steadily(Publisher::new(world.server.client()), rate, stopped));
-    let mut restarts = kill_repeatedly(&mut world.server, kills, seed).await?;
-    stop.send_replace(true);
-    let accepted = publishing.await.map_err(|error| error.to_string())??;
-
-    let tally = settled_tally(&world, &accepted).await;
-    let in_flight_max = hooks * CONCURRENCY * kills;
-    tally.print(in_flight_max);
-    restarts.sort_unstable();
-    if let (Some(longest), Some(median)) = (restarts.last(), restarts.get(restarts.len() / 2)) {
-        println!("restart     median {median:?}, longest {longest:?}");
-    }
-    tally.judge(in_flight_max)
-}
-
-/// Waits until every hook has everything, or nothing more comes.
-async fn settled_tally(world: &World, accepted: &Accepted) -> Tally {
-    loop {
-        let before = world.receiver.count();
-        let tally = Tally::of(accepted, &world.hooks, &world.receiver.received());
-        // Duplicates count as arrivals too, so this may have to be asked again.
-        world.quiescence(before + tally.lost).await;
-        if world.receiver.count() == before {
-            return tally;
-        }
-    }
-}
-
-async fn publish_steadily(
-    mut publisher: Publisher,
-    rate: u64,
-    stopped: watch::Receiver<bool>,
-) -> Result<Accepted, String> {
-    let begun = Instant::now();
-    let mut ticks = tokio::time::interval(Duration::from_nanos(1_000_000_000 / rate));
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    while !*stopped.borrow() {
-        ticks.tick().await;
-        publisher.publish_next().await?;
-    }
-    let accepted = publisher.finish().await?;
-    let seconds = begun.elapsed().as_secs_f64();
-    println!("publishing  {seconds:.1} s, {:.0} changes/s", accepted.len() as f64 / seconds);
-    Ok(accepted)
-}
-
-/// Returns how long each restart took.
-async fn kill_repeatedly(
-    server: &mut Server,
-    kills: usize,
-    seed: u64,
-) -> Result<Vec<Duration>, String> {
+/// Says what stood in the way.
+pub(crate) async fn run(tier: Tier, seed: u64, planted: &'static str) -> Result<Report, String> {
+    let (kills, rate) = (tier.of(8, 60, 1_000), tier.of(200, 200, 500));
+    let plan = Plan { tenants: 3, hooks: 20, planted, ..Plan::of(tier, seed) };
+    let mut world = World::start(&plan).await?;
+    // Some deliveries fail once, so that parked ones are hit as well.
+    world.receiver.refuse_one_in(50);
+    let publishing = world.publisher.steadily(0, rate);
     let mut random = StdRng::seed_from_u64(seed);
-    let mut restarts = Vec::with_capacity(kills);
+    let (mut restarts, mut arrived) = (Vec::new(), Vec::new());
     for _ in 0..kills {
         tokio::time::sleep(Duration::from_millis(random.random_range(LIFE_MS))).await;
-        server.kill()?;
-        restarts.push(server.start().await?);
+        arrived.push(world.receiver.count());
+        world.server.kill()?;
+        restarts.push(world.server.start().await?);
     }
-    Ok(restarts)
+    let refused = publishing.stop().await.err();
+
+    let tally = world.settled_tally().await;
+    let in_flight_max = world.in_flight_max();
+    let repeated = repeated_after_each(&arrived, &tally.repeated);
+    let most = repeated.iter().copied().max().unwrap_or(0);
+    let mean = tally.duplicates() as f64 / kills as f64;
+    let mut report = Report::of(tally, in_flight_max * kills);
+    report.note(format!("{kills} kills; repeated after each: mean {mean:.1}, most {most}"));
+    report.promise(
+        most <= in_flight_max,
+        format!("{most} duplicates after one kill, at most {in_flight_max} were in flight"),
+    );
+    report.note(format!("ready after a restart: {}", spread(restarts)));
+    // A tenant that is gone is a promise broken, too.
+    report.broken.extend(refused);
+    Ok(world.leave(report))
+}
+
+/// How many arrivals repeated an earlier one between each kill and the next. `arrived` are the arrivals
+/// before each kill, `repeated` the places of repetitions.
+fn repeated_after_each(arrived: &[usize], repeated: &[usize]) -> Vec<usize> {
+    let ends = arrived.iter().copied().skip(1).chain([usize::MAX]);
+    let spans = arrived.iter().copied().zip(ends);
+    spans
+        .map(|(start, end)| repeated.iter().filter(|at| (start..end).contains(*at)).count())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn duplicates_are_counted_for_the_kill_before_them() {
+        assert_eq!(repeated_after_each(&[10, 20, 30], &[10, 19, 20, 31, 99]), [2, 1, 2]);
+        assert_eq!(repeated_after_each(&[], &[]), Vec::<usize>::new());
+    }
 }
