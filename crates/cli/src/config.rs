@@ -13,11 +13,14 @@ use clap::Args;
 use ipnet::IpNet;
 use tidings_core::egress::EgressPolicy;
 use tidings_core::key::{Token, TokenKind};
+use tidings_core::retention::Retention;
+use tidings_engine::egress::Proxy;
 use tidings_engine::sync::Cadence;
+use tidings_store::Store;
 use toml::{Table, Value};
 use url::Url;
 
-use typed::Typed;
+use typed::{Typed, TypedRetention};
 pub(crate) use typed::{LogFormat, SecretText};
 
 use crate::error::{Error, Result};
@@ -29,12 +32,16 @@ const FILE_DEFAULT: &str = "tidings.toml";
 const DEFAULTS: &str = r#"
 listen = "127.0.0.1:8480"
 data_dir = "./tidings-data"
+disk_reserve = 268435456
 [egress]
 allow = []
 allow_http = false
 [log]
 format = "human"
 level = "info"
+[retention]
+journal_days = 30
+attempt_days = 14
 [sync]
 fast_seconds = 60
 normal_seconds = 300
@@ -69,6 +76,8 @@ pub(crate) struct Flags {
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) data_dir: PathBuf,
+    /// A PostgreSQL database; absent: the embedded store in the data directory.
+    pub(crate) database_url: Option<SecretText>,
     pub(crate) public_url: Option<Url>,
     /// Absent: a key file in the data directory.
     pub(crate) master_key: Option<SecretText>,
@@ -78,8 +87,12 @@ pub(crate) struct Config {
     pub(crate) egress: EgressPolicy,
     /// PEM.
     pub(crate) extra_ca: Option<Vec<u8>>,
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) log: Log,
     pub(crate) cadence: Cadence,
+    pub(crate) retention: Retention,
+    /// Free bytes of the disk of the embedded store below which nothing is published.
+    pub(crate) disk_reserve: u64,
 }
 
 /// What is logged and how.
@@ -122,6 +135,15 @@ impl Config {
             let named = |error| unreadable("egress.extra_ca_file", &path, &error);
             std::fs::read(&path).map_err(named)
         });
+        let filtering = typed.egress.proxy_filtering;
+        if filtering.is_some() && typed.egress.proxy.is_none() {
+            return Err(wrong("egress.proxy_filtering", "give egress.proxy too"));
+        }
+        let proxy = typed.egress.proxy.map(|url| {
+            let parsed = Proxy::parse(url.reveal(), filtering.unwrap_or_default());
+            parsed.map_err(|error| wrong("egress.proxy", error))
+        });
+        let proxy = proxy.transpose()?;
         let master_key = secret("master_key", typed.master_key, typed.master_key_file.as_deref())?;
         if let Some(key) = &master_key {
             master_key::parse(key.reveal()).map_err(|why| wrong("master_key", why))?;
@@ -134,17 +156,24 @@ impl Config {
             let why = "not an owner key; make one with `tidings key generate`";
             return Err(wrong("bootstrap_key", why));
         }
+        let database_url =
+            secret("database_url", typed.database_url, typed.database_url_file.as_deref())?;
+        if let Some(url) = &database_url {
+            Store::check_url(url.reveal()).map_err(|why| wrong("database_url", why))?;
+        }
         let level = required("log.level", typed.log.level)?;
         parse::<tracing_subscriber::EnvFilter>("log.level", &level, "a level, such as info")?;
         Ok(Self {
             listen,
             data_dir: required("data_dir", typed.data_dir)?,
+            database_url,
             public_url: typed.public_url.as_deref().map(public_url).transpose()?,
             master_key,
             bootstrap_key,
             allowed,
             egress: policy,
             extra_ca: extra_ca.transpose()?,
+            proxy,
             log: Log { format: required("log.format", typed.log.format)?, level },
             cadence: Cadence {
                 fast: milliseconds("sync.fast_seconds", typed.sync.fast_seconds)?,
@@ -152,7 +181,22 @@ impl Config {
                 idle: milliseconds("sync.idle_seconds", typed.sync.idle_seconds)?,
                 ..Cadence::default()
             },
+            retention: retention(&typed.retention)?,
+            disk_reserve: required("disk_reserve", typed.disk_reserve)?,
         })
+    }
+}
+
+/// What apps keep when they do not say otherwise.
+fn retention(typed: &TypedRetention) -> Result<Retention> {
+    let retention = Retention {
+        journal_days: required("retention.journal_days", typed.journal_days)?,
+        journal_bytes: typed.journal_bytes,
+        attempt_days: required("retention.attempt_days", typed.attempt_days)?,
+    };
+    match retention.faults().into_iter().next() {
+        Some((name, why)) => Err(wrong(&format!("retention.{name}"), why)),
+        None => Ok(retention),
     }
 }
 

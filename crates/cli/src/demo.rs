@@ -17,6 +17,7 @@ use tidings_core::clock::Clock;
 use tidings_core::egress::EgressPolicy;
 use tidings_core::id::Ids;
 use tidings_core::key::{Token, TokenKind};
+use tidings_core::retention::Retention;
 use tidings_engine::sync::Cadence;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -144,13 +145,17 @@ fn config(data_dir: PathBuf, key: &str) -> Config {
     Config {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         data_dir,
+        database_url: None,
         public_url: None,
         master_key: None,
         bootstrap_key: Some(SecretText::from(key.to_owned())),
         allowed: Vec::new(),
         egress: EgressPolicy::dev(),
         extra_ca: None,
+        proxy: None,
         log: Log { format: LogFormat::Human, level: "warn".into() },
         cadence: Cadence::quick(),
+        retention: Retention::default(),
+        disk_reserve: 0,
     }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tidings_core::limits;
+use tidings_core::{fault, limits};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch as signal};
 use tokio::task::JoinSet;
@@ -86,6 +86,7 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
+                fault::point("listener.accepted");
                 let (router, closing) = (router.clone(), closing.clone());
                 connections.spawn(async move {
                     connection::drive(stream, peer, router, limits, closing).await;

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tidings_core::clock::Clock;
-use tidings_core::egress::EgressPolicy;
 use tidings_core::format::Formats;
 use tidings_core::id::Ids;
 use tidings_engine::egress::{Egress, Resolver, Tls};
@@ -19,7 +18,7 @@ use tokio::task::JoinHandle;
 use crate::config::{Config, SecretText};
 use crate::error::{Error, Result};
 use crate::listener::{self, ListenerLimits};
-use crate::{engine, master_key, surface};
+use crate::{engine, master_key, retention, surface};
 
 /// A server that runs.
 pub(crate) struct Server {
@@ -53,10 +52,11 @@ impl Server {
             .await
             .map_err(Error::failed(format!("cannot listen on {}", config.listen)))?;
         let address = listener.local_addr().map_err(Error::failed("cannot listen"))?;
-        let store = open_store(config)?;
+        let store = open_store(config).await?;
         let keyring = master_key::keyring(config, &ids)?;
         let formats = Formats::new(vec![
             tidings_native::NATIVE,
+            tidings_native::CLOUDEVENTS,
             tidings_pyas::FORMAT,
             tidings_connect::FORMAT,
         ]);
@@ -67,13 +67,20 @@ impl Server {
             keyring.clone(),
             config.egress.clone(),
             formats.clone(),
-        );
+        )
+        .keeping(config.retention);
         let wanted = config.bootstrap_key.as_ref().map(SecretText::reveal);
         let bootstrap =
             service.bootstrap(wanted).await.map_err(Error::failed("cannot make the first key"))?;
         resume_erasures(service.clone());
-        let egress = Arc::new(egress(config.egress.clone(), config.extra_ca.as_deref())?);
+        let egress = Arc::new(egress(config, address)?);
         let (stopping, stop) = watch::channel(false);
+        tokio::spawn(retention::run(service.retainer(), stop.clone()));
+        if config.database_url.is_none() {
+            let (directory, reserve) = (config.data_dir.clone(), config.disk_reserve);
+            let watching = retention::watch_disk(service.clone(), directory, reserve, stop.clone());
+            tokio::spawn(watching);
+        }
         let router = surface::router(&service, clock.clone(), ids.clone(), &stop, arrivals);
         let accepting =
             listener::serve(listener, router, stopped(stop.clone()), ListenerLimits::default());
@@ -126,7 +133,15 @@ async fn until_done(task: JoinHandle<()>) {
     }
 }
 
-fn open_store(config: &Config) -> Result<Store> {
+async fn open_store(config: &Config) -> Result<Store> {
+    if let Some(url) = &config.database_url {
+        let url = url.clone();
+        let connecting = tokio::task::spawn_blocking(move || Store::connect(url.reveal()));
+        return connecting
+            .await
+            .map_err(Error::failed("cannot use the database"))?
+            .map_err(|error| Error::Failed(error.to_string()));
+    }
     Store::open(&config.data_dir).map_err(|error| {
         let cause = std::error::Error::source(&error);
         let cause = cause.map_or(String::new(), |cause| format!(": {cause}"));
@@ -135,14 +150,17 @@ fn open_store(config: &Config) -> Result<Store> {
     })
 }
 
-/// A client under `policy` that trusts the public authorities and those in `extra_ca`.
-fn egress(policy: EgressPolicy, extra_ca: Option<&[u8]>) -> Result<Egress> {
-    let tls = match extra_ca {
+/// The client of this installation: its policy, the authorities that it trusts, its proxy and its name.
+fn egress(config: &Config, address: SocketAddr) -> Result<Egress> {
+    let tls = match config.extra_ca.as_deref() {
         None => Tls::public(),
         Some(pem) => Tls::with_extra(pem)
             .map_err(|error| Error::Usage(format!("egress.extra_ca_file: {error}")))?,
     };
-    Ok(Egress::new(policy, Resolver::System, tls))
+    let public = config.public_url.as_ref().and_then(|url| url.host_str().map(str::to_owned));
+    Ok(Egress::new(config.egress.clone(), Resolver::System, tls)
+        .through(config.proxy.clone())
+        .known_as(public.unwrap_or_else(|| address.ip().to_string())))
 }
 
 /// Beside the work: a crash may have left much to erase.

@@ -73,7 +73,7 @@ fn files(folders: &[&str], endings: &[&str]) -> Vec<File> {
 
 /// All our Rust.
 fn rust() -> Vec<File> {
-    files(&["crates", "chaos"], &[".rs"])
+    files(&["crates", "chaos", "bench"], &[".rs"])
 }
 
 fn read(path: &str) -> String {

@@ -20,20 +20,28 @@ enum Kind {
 }
 
 /// Every key, with what the text of its variable stands for.
-const KEYS: [(&str, Kind); 16] = [
+const KEYS: [(&str, Kind); 24] = [
     ("listen", Kind::Text),
     ("data_dir", Kind::Text),
+    ("database_url", Kind::Text),
+    ("database_url_file", Kind::Text),
     ("public_url", Kind::Text),
     ("master_key", Kind::Text),
     ("master_key_file", Kind::Text),
     ("bootstrap_key", Kind::Text),
     ("bootstrap_key_file", Kind::Text),
+    ("disk_reserve", Kind::Number),
     ("egress.allow", Kind::Texts),
     ("egress.allow_http", Kind::Switch),
     ("egress.ports", Kind::Numbers),
     ("egress.extra_ca_file", Kind::Text),
+    ("egress.proxy", Kind::Text),
+    ("egress.proxy_filtering", Kind::Switch),
     ("log.format", Kind::Text),
     ("log.level", Kind::Text),
+    ("retention.journal_days", Kind::Number),
+    ("retention.journal_bytes", Kind::Number),
+    ("retention.attempt_days", Kind::Number),
     ("sync.fast_seconds", Kind::Number),
     ("sync.normal_seconds", Kind::Number),
     ("sync.idle_seconds", Kind::Number),

@@ -3,8 +3,11 @@
 use toml::{Table, Value};
 
 /// A secret is given either itself or by file: the higher source decides which.
-const ALTERNATIVES: [[&str; 2]; 2] =
-    [["master_key", "master_key_file"], ["bootstrap_key", "bootstrap_key_file"]];
+const ALTERNATIVES: [[&str; 2]; 3] = [
+    ["master_key", "master_key_file"],
+    ["bootstrap_key", "bootstrap_key_file"],
+    ["database_url", "database_url_file"],
+];
 
 /// Sets `key`, which may have one dot.
 pub(super) fn set(table: &mut Table, key: &str, value: Value) {

@@ -91,7 +91,15 @@ fn what_is_wrong_is_named() {
         ("", Some(("TIDINGS_LISTEN", "8480")), "listen"),
         ("", Some(("TIDINGS_EGRESS_ALLOW", "10.0.0.0/99")), "egress.allow"),
         ("", Some(("TIDINGS_EGRESS_EXTRA_CA_FILE", "/none")), "egress.extra_ca_file"),
+        ("", Some(("TIDINGS_EGRESS_PROXY", "socks5://op:c2hvcnQ=@proxy")), "egress.proxy"),
+        ("[egress]\nproxy = \"http://c2hvcnQ=@\"", None, "egress.proxy"),
+        ("[egress]\nproxy_filtering = true", None, "egress.proxy_filtering"),
         ("", Some(("TIDINGS_PUBLIC_URL", "ftp://a")), "public_url"),
+        ("", Some(("TIDINGS_DATABASE_URL", "mysql://a:c2hvcnQ=@b/c")), "database_url"),
+        ("[retention]\njournal_days = 8", None, "retention.journal_days"),
+        ("", Some(("TIDINGS_RETENTION_JOURNAL_BYTES", "7")), "retention.journal_bytes"),
+        ("", Some(("TIDINGS_RETENTION_ATTEMPT_DAYS", "0")), "retention.attempt_days"),
+        ("disk_reserve = -1", None, "line 1"),
         ("", Some(("TIDINGS_MASTER_KEY", "c2hvcnQ=")), "master_key"),
         ("", Some(("TIDINGS_MASTER_KEY_FILE", "/none")), "master_key_file"),
         ("", Some(("TIDINGS_BOOTSTRAP_KEY", "tdk_forged")), "bootstrap_key"),
@@ -133,11 +141,15 @@ fn no_secret_is_shown() {
     let world = World::new();
     let key = owner_key();
     let flags = world.flags(&format!("master_key = \"{MASTER}\""));
-    let environment = variables(&[("TIDINGS_BOOTSTRAP_KEY", key.as_str())]);
+    let proxy = ("TIDINGS_EGRESS_PROXY", "http://op:hush@proxy.corp:3128");
+    let database = ("TIDINGS_DATABASE_URL", "postgres://tidings:hunter2@localhost/tidings");
+    let environment = variables(&[("TIDINGS_BOOTSTRAP_KEY", key.as_str()), proxy, database]);
     let shown = show(&flags, &environment).unwrap();
     let debug = format!("{:?}", Config::load(&flags, &environment).unwrap());
     for text in [&shown, &debug] {
-        assert!(!text.contains(MASTER) && !text.contains(&key), "{text}");
+        for secret in [MASTER, &key, "hush", "hunter2"] {
+            assert!(!text.contains(secret), "{text}");
+        }
     }
     assert!(shown.contains(r#"master_key = "(set, not shown)""#), "{shown}");
     assert!(shown.contains("listen = \"127.0.0.1:8480\""), "{shown}");
@@ -150,18 +162,28 @@ fn every_key_has_a_variable() {
     let full = Typed {
         listen: text(),
         data_dir: path.clone(),
+        database_url: secret.clone(),
+        database_url_file: path.clone(),
         public_url: text(),
+        disk_reserve: Some(1),
         master_key: secret.clone(),
         master_key_file: path.clone(),
-        bootstrap_key: secret,
+        bootstrap_key: secret.clone(),
         bootstrap_key_file: path.clone(),
         egress: typed::TypedEgress {
             allow: Some(vec![]),
             allow_http: Some(true),
             ports: Some(vec![]),
             extra_ca_file: path,
+            proxy: secret.clone(),
+            proxy_filtering: Some(true),
         },
         log: typed::TypedLog { format: Some(LogFormat::Json), level: text() },
+        retention: typed::TypedRetention {
+            journal_days: Some(1),
+            journal_bytes: Some(1),
+            attempt_days: Some(1),
+        },
         sync: typed::TypedSync {
             fast_seconds: Some(1),
             normal_seconds: Some(1),

@@ -14,6 +14,10 @@ pub(crate) struct Typed {
     pub(crate) listen: Option<String>,
     /// Directory of the embedded store.
     pub(crate) data_dir: Option<PathBuf>,
+    /// A PostgreSQL database instead of the embedded store.
+    pub(crate) database_url: Option<SecretText>,
+    /// A file that holds it.
+    pub(crate) database_url_file: Option<PathBuf>,
     /// Where clients reach this server, when a proxy is in front.
     pub(crate) public_url: Option<String>,
     /// Master keys in base 64, separated by white space; the first seals, all open.
@@ -24,9 +28,24 @@ pub(crate) struct Typed {
     pub(crate) bootstrap_key: Option<SecretText>,
     /// A file that holds it.
     pub(crate) bootstrap_key_file: Option<PathBuf>,
+    /// Free bytes of the disk of the embedded store below which nothing is published.
+    pub(crate) disk_reserve: Option<u64>,
     pub(crate) egress: TypedEgress,
     pub(crate) log: TypedLog,
+    pub(crate) retention: TypedRetention,
     pub(crate) sync: TypedSync,
+}
+
+/// How long apps that do not say otherwise keep what they did.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TypedRetention {
+    /// Age at which changes go, days.
+    pub(crate) journal_days: Option<u32>,
+    /// Size of one app's journal beyond which its oldest changes go before their time, bytes.
+    pub(crate) journal_bytes: Option<u64>,
+    /// Age at which attempts go, days.
+    pub(crate) attempt_days: Option<u32>,
 }
 
 /// What may be reached beyond `https` to public addresses.
@@ -41,6 +60,10 @@ pub(crate) struct TypedEgress {
     pub(crate) ports: Option<Vec<u16>>,
     /// Certificate authorities to trust besides the public ones, PEM.
     pub(crate) extra_ca_file: Option<PathBuf>,
+    /// `http://[user:password@]host:port`: everything that goes out goes through this proxy by `CONNECT`.
+    pub(crate) proxy: Option<SecretText>,
+    /// Whether the proxy itself keeps requests from forbidden addresses: it is then asked for names.
+    pub(crate) proxy_filtering: Option<bool>,
 }
 
 /// What is logged, on standard error.

@@ -2,11 +2,24 @@
 
 use serde_json::json;
 
+use tidings_testkit::postgres::PostgresDatabase;
+
 use crate::tidings::Tidings;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_accepted_survives_a_kill() {
-    let mut tidings = Tidings::start().await;
+    accepted_survives_kills(Tidings::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_accepted_on_postgresql_survives_a_kill() {
+    let database = PostgresDatabase::create();
+    let environment = [("TIDINGS_DATABASE_URL", database.url.as_str())];
+    accepted_survives_kills(Tidings::start_with(&environment).await).await;
+    assert_eq!(database.query("SELECT max(seq) FROM change"), "5");
+}
+
+async fn accepted_survives_kills(mut tidings: Tidings) {
     let publish = async |tidings: &Tidings, number: u64| {
         let body = json!({"type": "order.placed", "data": {"number": number}});
         let key = format!("order-{number}");

@@ -1,10 +1,13 @@
 //! The binary from outside: real calendar servers, other people's libraries, `kill -9`.
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
+mod cloudevents;
 mod connect_sdk;
 mod durability;
 mod readme;
+mod retention;
 mod standard_webhooks;
 mod story;
 mod tidings;
 mod vendor;
+mod webhook_keys;

@@ -27,9 +27,14 @@ pub(crate) struct Tidings {
 impl Tidings {
     /// Starts it. Its log goes to the test's own output.
     pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts it with settings of the test's own.
+    pub(crate) async fn start_with(settings: &[(&str, &str)]) -> Self {
         let directory = TempDir::new().unwrap();
         let binary = Path::new(env!("CARGO_BIN_EXE_tidings"));
-        let environment = [("TIDINGS_LOG__LEVEL", "info")];
+        let environment = [&[("TIDINGS_LOG__LEVEL", "info")], settings].concat();
         Self {
             server: TestServer::start(binary, directory.path(), &environment).await,
             egress: Egress::new(EgressPolicy::dev(), Resolver::System, Tls::public()),
