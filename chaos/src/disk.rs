@@ -81,7 +81,9 @@ async fn small_file_system(tier: Tier, seed: u64) -> Result<Option<Report>, Stri
     }
     let script = "mkdir -p data && mount -t tmpfs -o size=32m tmpfs data && exec \"$0\" \"$@\"";
     let wrapper = ["unshare", "-m", "sh", "-c", script].map(str::to_owned).to_vec();
-    let plan = Plan { tenants: 2, hooks: 6, wrapper, ..Plan::of(tier, seed) };
+    // All of it may be written.
+    let environment = vec![("TIDINGS_DISK_RESERVE".to_owned(), "0".to_owned())];
+    let plan = Plan { tenants: 2, hooks: 6, wrapper, environment, ..Plan::of(tier, seed) };
     let world = World::start(&plan).await?;
     let publishing = world.publisher.steadily(0, 100);
     tokio::time::sleep(Duration::from_secs(1)).await;

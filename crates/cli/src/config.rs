@@ -20,8 +20,8 @@ use tidings_store::Store;
 use toml::{Table, Value};
 use url::Url;
 
-use typed::{Typed, TypedRetention};
 pub(crate) use typed::{LogFormat, SecretText};
+use typed::{Typed, TypedRetention};
 
 use crate::error::{Error, Result};
 use crate::master_key;

@@ -134,6 +134,13 @@ impl Windows {
         }
     }
 
+    /// No group takes more changes.
+    pub(crate) fn close_all(&mut self) {
+        for open in self.chains.values_mut().filter_map(VecDeque::back_mut) {
+            open.closed = true;
+        }
+    }
+
     /// The first `seq` of the group to send next: one that is due, or the oldest when `early`.
     pub(crate) fn next(&self, now: Timestamp, early: bool) -> Option<u64> {
         if early {

@@ -22,8 +22,8 @@ use crate::access::AUTH;
 use crate::coalesce::is_member;
 use crate::dispatch::Send;
 use crate::egress::{Attempted, Budget, Egress, Request};
+use crate::patience::Patience;
 use crate::render::{SignedRequest, render, signed_request};
-use crate::run::until_read;
 use crate::transform::{TRANSFORM, transformed};
 
 /// Error class of a delivery whose content is gone: trying again cannot help.
@@ -56,6 +56,7 @@ pub(crate) struct Deliverer {
     pub(crate) clock: Clock,
     pub(crate) formats: Formats,
     pub(crate) sandbox: Sandbox,
+    pub(crate) patience: Patience,
 }
 
 impl Deliverer {
@@ -156,7 +157,7 @@ impl Deliverer {
                     found => found,
                 }
             };
-            let page = until_read(read).await;
+            let page = self.patience.read(read).await;
             let Some(last) = page.last() else { break };
             after = last.seq;
             let ours = |change: &Change| is_member(hook, &self.formats, members, change);

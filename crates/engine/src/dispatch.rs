@@ -77,7 +77,7 @@ pub(crate) struct AppState {
     /// The last `seq` that we have heard of.
     pub(crate) known: u64,
     pub(crate) hooks: BTreeSet<i64>,
-    /// Hooks whose live lane reads from the store.
+    /// Hooks whose live lane reads from the store, but for those found to stand still.
     pub(crate) behind: BTreeSet<i64>,
     /// Hooks that may ask for a type, by type: made at its first change.
     pub(crate) candidates: HashMap<String, Vec<i64>>,
@@ -312,13 +312,16 @@ impl Dispatch {
         }
         while self.in_flight < limits::IN_FLIGHT_MAX {
             let (app_no, hook_no) = self.turns.next()?;
+            self.expire(hook_no, now);
             let Some(state) = self.hooks.get_mut(&hook_no) else { continue };
             let matched = self.apps.get(&app_no).map_or(0, |app| app.matched);
-            if state.expire(now) {
-                self.pending.disabled.push((hook_no, "its expiration has passed".into()));
-                self.dirty.insert(hook_no);
-            }
             let step = state.step(matched, now);
+            if state.is_behind()
+                && !state.stands_still()
+                && let Some(app) = self.apps.get_mut(&app_no)
+            {
+                app.behind.insert(hook_no);
+            }
             if !state.writes.is_empty() {
                 self.pending.parked.extend(state.writes.drain(..).map(|write| (hook_no, write)));
                 self.dirty.insert(hook_no);

@@ -64,6 +64,8 @@ pub(crate) struct HookState {
     pub(crate) order: Order,
     /// The order of what was parked before we started is known.
     order_known: bool,
+    /// The key under which what was parked without one was ordered.
+    whole: Option<i64>,
     parked: Parked,
     pace: Pace,
     /// Test events that are to be sent, whatever the hook's state.
@@ -85,6 +87,7 @@ impl HookState {
             has_row: false,
             order: Order::default(),
             order_known: !parked,
+            whole: None,
             parked: Parked::unknown(parked),
             pace: Pace::default(),
             tests: VecDeque::new(),
@@ -238,6 +241,13 @@ impl HookState {
         let parked = &mut self.parked;
         let rows = rows.into_iter().filter(|row| !waits(row) && !parked.is_outdated(row));
         let (keyed, free): (Vec<_>, Vec<_>) = rows.partition(|row| key(row).is_some());
+        if let Some(before) = self.whole.filter(|_| whole.is_none()) {
+            // Its deliveries went out one by one until now.
+            for row in &free {
+                self.order.remove(before, (row.members.first_seq, row.cursor_no));
+            }
+        }
+        self.whole = self.whole.or(whole);
         self.parked.take(free);
         for row in keyed {
             let delivery = (row.cursor_no, row.members.first_seq);

@@ -211,9 +211,23 @@ impl Lane {
         changes.extend(self.waiting.drain(..).map(|owed| owed.change));
         changes.sort_by_key(|change| change.seq);
         self.bytes = 0;
+        let mut before = 0;
         for change in changes {
+            // What went out in between may be of any group: a range must not reach over it.
+            if self.went_out_in(before..change.seq) {
+                self.windows.close_all();
+            }
+            before = change.seq;
             self.owe(change, service);
         }
+        if self.went_out_in(before..u64::MAX) {
+            self.windows.close_all();
+        }
+    }
+
+    fn went_out_in(&self, range: std::ops::Range<u64>) -> bool {
+        let sent = self.sent.range(range.clone()).next();
+        sent.is_some() || self.settled.range(range).next().is_some()
     }
 
     /// Leaves what follows `seq` in the journal.
@@ -454,5 +468,29 @@ mod tests {
         }
         lane.fall_behind(1_600);
         assert_eq!(send(&mut lane, &rare).unwrap().members.count, 599);
+    }
+
+    #[test]
+    fn a_range_that_is_formed_anew_does_not_reach_over_what_went_out() {
+        let grouped = |batch_max| {
+            let coalesce = Some(Coalesce { batch_max, ..Coalesce::default() });
+            Service { coalesce, ..Service::default() }
+        };
+        let mut lane = Lane::new(0, Reach::Live, None);
+        for seq in 1..=4 {
+            lane.take(change(seq), &grouped(2));
+        }
+        let sent = send(&mut lane, &grouped(2)).unwrap();
+        lane.take(change(5), &grouped(2));
+        let second = send(&mut lane, &grouped(2)).unwrap();
+        lane.put_back(&sent, &grouped(2));
+        lane.rearrange(&grouped(9));
+        lane.take(change(6), &grouped(9));
+        lane.settle(&second.changes);
+        let mut counts = Vec::new();
+        while let Some(Delivery { members, .. }) = send(&mut lane, &grouped(9)) {
+            counts.push((members.first_seq, members.last_seq, members.count));
+        }
+        assert_eq!(counts, [(1, 2, 2), (5, 6, 2)]);
     }
 }

@@ -15,6 +15,7 @@ mod order;
 mod outcome;
 mod pace;
 mod parked;
+mod patience;
 mod render;
 pub mod run;
 mod settle;

@@ -84,14 +84,21 @@ impl Dispatch {
         let Some(app) = self.apps.get_mut(&app_no) else { return };
         let mut caught_up = Vec::new();
         let mut waiting = Vec::new();
+        let mut still = Vec::new();
         for &hook_no in &app.behind {
             let Some(state) = self.hooks.get_mut(&hook_no) else { continue };
-            if state.lanes[0].reach == Reach::Behind(seq) && !state.lanes[0].reading {
+            if state.stands_still() {
+                still.push(hook_no);
+            } else if state.lanes[0].reach == Reach::Behind(seq) && !state.lanes[0].reading {
                 state.lanes[0].reach = Reach::Live;
                 caught_up.push(hook_no);
             } else if state.wants_more(seq) {
                 waiting.push(hook_no);
             }
+        }
+        // They cost nothing until they are looked at again.
+        for hook_no in still {
+            app.behind.remove(&hook_no);
         }
         for hook_no in caught_up {
             app.behind.remove(&hook_no);

@@ -120,9 +120,12 @@ impl Order {
         None
     }
 
-    /// When the next delivery is due, of those whose turn it is.
-    pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.turns.first().map(|(at, _)| *at)
+    /// When the next delivery is due whose turn it is, and those whose turn it may be by now.
+    pub(crate) fn dues(&self) -> impl Iterator<Item = Timestamp> {
+        let unseen = self.unseen.iter().filter_map(|key| self.keys.get(key));
+        let firsts = unseen.filter_map(|key| key.parked.first_key_value());
+        let firsts = firsts.map(|(_, entry)| entry.due_at);
+        firsts.chain(self.turns.first().map(|(at, _)| *at))
     }
 
     /// Whether nothing is parked.
@@ -184,7 +187,7 @@ mod tests {
         order.park(2, 0, entry(6, 0, 20));
         assert_eq!(next(&mut order, 500), Some((2, 6)));
         order.lock(2);
-        assert_eq!((next(&mut order, 500), order.next_due()), (None, Some(Timestamp(1_000))));
+        assert_eq!((next(&mut order, 500), order.dues().min()), (None, Some(Timestamp(1_000))));
         assert_eq!(next(&mut order, 1_000), Some((1, 5)));
         order.lock(1);
         order.remove(1, (5, 0));
@@ -200,6 +203,7 @@ mod tests {
         for (seen_up_to, found) in [(6, false), (6, false), (7, true)] {
             let seen = |_, members: &Members| members.first_seq <= seen_up_to;
             assert_eq!(order.next(Timestamp(50), false, seen).is_some(), found);
+            assert_eq!(order.dues().min(), Some(Timestamp(10)), "it is not forgotten");
         }
     }
 
@@ -208,10 +212,10 @@ mod tests {
         let mut order = Order::default();
         order.park(1, 0, entry(5, 2, 9_000));
         order.load(1, 0, entry(5, 2, 4_000));
-        assert_eq!(order.next_due(), Some(Timestamp(9_000)));
+        assert_eq!(order.dues().min(), Some(Timestamp(9_000)));
         order.load(1, 0, entry(5, 0, 50));
-        assert_eq!(order.next_due(), Some(Timestamp(50)));
+        assert_eq!(order.dues().min(), Some(Timestamp(50)));
         order.load(2, 0, entry(6, 1, 40));
-        assert_eq!(order.next_due(), Some(Timestamp(40)));
+        assert_eq!(order.dues().min(), Some(Timestamp(40)));
     }
 }

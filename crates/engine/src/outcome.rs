@@ -102,6 +102,17 @@ impl Dispatch {
         }
     }
 
+    /// Ends a hook whose time has passed, and tells its owner.
+    pub(crate) fn expire(&mut self, hook_no: i64, now: Timestamp) {
+        if !self.hooks.get_mut(&hook_no).is_some_and(|state| state.expire(now)) {
+            return;
+        }
+        let reason = "its expiration has passed";
+        self.tell(hook_no, types::HOOK_DISABLED, &[("reason", json!(reason))], now);
+        self.pending.disabled.push((hook_no, reason.into()));
+        self.dirty.insert(hook_no);
+    }
+
     /// Writes an operational change about a hook.
     fn tell(&mut self, hook_no: i64, kind: &str, more: &[(&str, Value)], now: Timestamp) {
         let id = ChangeId(self.ids.next(now));

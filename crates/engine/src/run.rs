@@ -11,9 +11,9 @@ use tidings_core::change::Change;
 use tidings_core::clock::{Clock, Timestamp};
 use tidings_core::fault;
 use tidings_core::format::Formats;
+use tidings_core::hook::Consent;
 use tidings_core::id::Ids;
 use tidings_core::limits;
-use tidings_core::hook::Consent;
 use tidings_core::seal::Keyring;
 use tidings_core::sign::Scheme;
 use tidings_store::{Committed, Hook, ParkedRow, Picked, Picks, Settle, Store};
@@ -25,6 +25,7 @@ use crate::deliver::{Deliverer, Outcome};
 use crate::dispatch::{Dispatch, Work};
 use crate::egress::Egress;
 use crate::parked::PARKED_PAGE;
+use crate::patience::{Patience, STORE_RETRY};
 use crate::settle::Ticket;
 use crate::target;
 
@@ -33,8 +34,6 @@ const IDLE_SETTLE: Duration = Duration::from_secs(1);
 /// Reports and announcements taken in before work is looked for again: enough to share its cost, few
 /// enough that new work does not wait.
 const HEARD_AT_ONCE: usize = 128;
-/// A failed settle or read is tried again after this time.
-const STORE_RETRY: Duration = Duration::from_secs(1);
 
 /// What the engine is made of.
 #[derive(Clone, Debug)]
@@ -86,6 +85,7 @@ impl Engine {
             clock: parts.clock.clone(),
             formats: parts.formats.clone(),
             sandbox: tidings_transform::Sandbox::default(),
+            patience: Patience::default(),
         };
         // Signatures follow the wall clock; what waits must not wait longer when that is set back.
         parts.clock = parts.clock.forward();
@@ -324,36 +324,42 @@ async fn write(store: &Store, clock: &Clock, settle: Settle) {
 }
 
 async fn perform(deliverer: &Deliverer, work: Work) -> Option<Report> {
-    let store = &deliverer.store;
+    let (store, patience) = (&deliverer.store, &deliverer.patience);
     Some(match work {
         Work::Send(send) => Report::Outcome(Box::new(deliverer.attempt(&send).await)),
         Work::ReadPage { hook_no, cursor_no, after, until, picks: Some(picks), .. } => {
-            let picked = until_read(|| pick(deliverer, hook_no, &picks, after, until)).await;
+            let picked = patience.read(|| pick(deliverer, hook_no, &picks, after, until)).await;
             let Picked { changes, reached } = picked;
             Report::LanePage { hook_no, cursor_no, changes, reached }
         }
         Work::ReadPage { hook_no, app_no, cursor_no, after, until, picks: None } => {
-            let changes = read_changes(store, app_no, after, until).await;
+            let changes = read_changes(deliverer, app_no, after, until).await;
             // The journal has no gaps: an empty page means that what was there is gone.
             let reached = changes.last().map_or(until, |change| change.seq);
             Report::LanePage { hook_no, cursor_no, changes, reached }
         }
         Work::ReadParked { hook_no, keyed } => {
-            let mut rows = until_read(|| store.next_parked(hook_no, PARKED_PAGE)).await;
+            let mut rows = patience.read(|| store.next_parked(hook_no, PARKED_PAGE)).await;
             if keyed {
-                rows.extend(until_read(|| store.blocked(hook_no)).await);
+                rows.extend(patience.read(|| store.blocked(hook_no)).await);
             }
             Report::Parked { hook_no, rows }
         }
         Work::ReadApp { app_no, after } => {
-            Report::AppPage { app_no, changes: read_changes(store, app_no, after, u64::MAX).await }
+            let changes = read_changes(deliverer, app_no, after, u64::MAX).await;
+            Report::AppPage { app_no, changes }
         }
     })
 }
 
 /// Reads a page of the journal until the store lets us.
-async fn read_changes(store: &Store, app_no: i64, after: u64, until: u64) -> Vec<Change> {
-    until_read(|| read_page(store, app_no, after, until)).await
+async fn read_changes(
+    Deliverer { store, patience, .. }: &Deliverer,
+    app_no: i64,
+    after: u64,
+    until: u64,
+) -> Vec<Change> {
+    patience.read(|| read_page(store, app_no, after, until)).await
 }
 
 /// Reads a page of the journal; what was trimmed is passed over.
@@ -389,22 +395,6 @@ async fn pick(
         Some(oldest) if oldest > until => Ok(Picked { changes: Vec::new(), reached: until }),
         Some(oldest) => read(oldest - 1).await,
         None => found,
-    }
-}
-
-/// Asks the store until it answers: while it is away, nothing is known to be gone.
-pub(crate) async fn until_read<T, F>(mut read: impl FnMut() -> F) -> T
-where
-    F: Future<Output = tidings_store::Result<T>>,
-{
-    loop {
-        match read().await {
-            Ok(found) => return found,
-            Err(error) => {
-                tracing::error!(error = %error, "the store could not be read; trying again");
-                tokio::time::sleep(STORE_RETRY).await;
-            }
-        }
     }
 }
 

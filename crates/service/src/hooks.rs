@@ -2,7 +2,9 @@
 
 use tidings_core::access::AccessSummary;
 use tidings_core::clock::Timestamp;
-use tidings_core::hook::{Consent, Coalesce, DisableRule, HookStatus, OnExhausted, Ordering, Providers, Rate, Selection};
+use tidings_core::hook::{
+    Coalesce, Consent, DisableRule, HookStatus, OnExhausted, Ordering, Providers, Rate, Selection,
+};
 use tidings_core::id::{AccountId, CollectionId, HookId, UserId};
 use tidings_core::limits;
 use tidings_core::sign::{Scheme, Signing};

@@ -52,18 +52,19 @@ pub use cursor::{Page, PageInput};
 pub use deliveries::{Attempt, Delivery, DeliveryQuery};
 pub use error::{Error, Field};
 pub use event_types::{EventType, EventTypeInput};
-pub use hooks::{AccessChanges, Reach, Verify, Coalescing, CreatedHook, EnableFrom, Hook, HookChanges, HookFrom, Made, NewHook, OrderingKind, Preview, PreviewInput, RotateSecret, Rotated, Serving};
+pub use hooks::{
+    AccessChanges, Coalescing, CreatedHook, EnableFrom, Hook, HookChanges, HookFrom, Made, NewHook,
+    OrderingKind, Preview, PreviewInput, Reach, RotateSecret, Rotated, Serving, Verify,
+};
 pub use inboxes::{Inbox, InboxRequest};
 pub use keys::{CreatedKey, Key, KeyKind, NewKey};
 pub use ledger::{LedgerExport, LedgerLine, LedgerQuery, LedgerSummary};
 pub use publish::{NewPublication, Published, Receipt};
-pub use signing_keys::WebhookKey;
-pub use retention::Retainer;
 pub use replays::{NewReplay, Replay, ReplayFrom};
+pub use retention::Retainer;
+pub use signing_keys::WebhookKey;
 // What surfaces need of the store's vocabulary, so that they need not know the store.
-pub use tidings_store::{
-    AccountStatus, DeliveryStatus, LedgerAttempt, LedgerCounts, LedgerState,
-};
+pub use tidings_store::{AccountStatus, DeliveryStatus, LedgerAttempt, LedgerCounts, LedgerState};
 pub use users::{ConnectToken, User};
 
 /// Result of a verb.

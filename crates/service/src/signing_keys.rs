@@ -94,11 +94,11 @@ impl Service {
 
     async fn published_keys(&self, app_no: i64) -> Result<Vec<WebhookKey>> {
         let keys = self.store.signing_keys(app_no, self.now()).await?;
-        Ok(keys.into_iter().map(view).collect())
+        Ok(keys.iter().map(view).collect())
     }
 }
 
-fn view(key: store::SigningKeyRow) -> WebhookKey {
+fn view(key: &store::SigningKeyRow) -> WebhookKey {
     WebhookKey {
         id: SigningKeyId(key.id),
         key: PublicKey(key.public),

@@ -76,7 +76,8 @@ pub struct AppCounts {
     pub accounts: u32,
 }
 
-const COLUMNS: &str = "app_no, id, name, external_id, webhook_url, seq, floor_seq, created_at, updated_at,
+const COLUMNS: &str =
+    "app_no, id, name, external_id, webhook_url, seq, floor_seq, created_at, updated_at,
     retention, validation";
 
 pub(crate) fn from_row(row: &Row<'_>) -> Result<App> {

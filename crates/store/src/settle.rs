@@ -192,7 +192,9 @@ fn apply(tx: &mut Tx<'_>, settle: &Settle, now: Timestamp) -> Result<()> {
         Engine::Sqlite => rows::write(&tx.sql, settle, now)?,
         Engine::Postgres => columns::write(&tx.sql, settle, now)?,
     }
-    for attempt in settle.attempts.iter().filter(|attempt| attempt.delivered && attempt.cursor_no > 0) {
+    for attempt in
+        settle.attempts.iter().filter(|attempt| attempt.delivered && attempt.cursor_no > 0)
+    {
         made_good(&tx.sql, attempt)?;
     }
     for (hook_no, reason) in &settle.disabled {

@@ -22,6 +22,8 @@ use crate::journal::{Append, Appended};
 use crate::sql::{Commit, Sql};
 use crate::{Committed, Error, Result, Store};
 
+/// That commits fail is said no more often.
+const SAY_AGAIN: Duration = Duration::from_secs(1);
 /// A commit is closed after this time even when more jobs wait.
 const COMMIT_TIME_MAX: Duration = Duration::from_millis(20);
 
@@ -104,8 +106,14 @@ impl Writer {
         let commits = Arc::new(AtomicU64::new(0));
         let patience = backend.patience();
         let commits_made = Arc::clone(&commits);
-        let thread =
-            Thread { backend, receiver, waiting: None, announcements, commits: commits_made };
+        let thread = Thread {
+            backend,
+            receiver,
+            waiting: None,
+            announcements,
+            commits: commits_made,
+            said: None,
+        };
         std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || thread.run())
@@ -229,7 +237,12 @@ impl Backend {
     }
 
     /// What became of a commit.
-    fn fate(&mut self, commit: Commit, queue: &mut mpsc::Receiver<Message>) -> Fate {
+    fn fate(
+        &mut self,
+        commit: Commit,
+        queue: &mut mpsc::Receiver<Message>,
+        said: &mut Option<Instant>,
+    ) -> Fate {
         match (commit, self) {
             (Commit::Durable, _) => Fate::Durable,
             (Commit::Unknown(transaction), Self::Postgres(server)) => {
@@ -239,7 +252,8 @@ impl Backend {
             (Commit::Failed(error), backend) => {
                 backend.sql().rollback();
                 // That a connection was lost is told by whoever makes the next.
-                if !error.is_unavailable() {
+                if !error.is_unavailable() && said.is_none_or(|at| at.elapsed() > SAY_AGAIN) {
+                    *said = Some(Instant::now());
                     tracing::error!(error = %error, "commit failed");
                 }
                 Fate::of(&error)
@@ -255,6 +269,8 @@ struct Thread {
     waiting: Option<Message>,
     announcements: broadcast::Sender<Committed>,
     commits: Arc<AtomicU64>,
+    /// When it was last said that a commit failed.
+    said: Option<Instant>,
 }
 
 impl Thread {
@@ -293,7 +309,7 @@ impl Thread {
             }
         }
         let done = batch.commit();
-        let fate = self.backend.fate(done.commit, &mut self.receiver);
+        let fate = self.backend.fate(done.commit, &mut self.receiver, &mut self.said);
         if fate == Fate::Durable {
             fault::point("writer.durable");
             self.commits.fetch_add(1, Ordering::Relaxed);

@@ -14,12 +14,12 @@ mod cursors;
 mod deliveries;
 #[path = "conformance/event_types.rs"]
 mod event_types;
+#[path = "conformance/histories.rs"]
+mod histories;
 #[path = "conformance/hooks.rs"]
 mod hooks;
 #[path = "conformance/journal.rs"]
 mod journal;
-#[path = "conformance/histories.rs"]
-mod histories;
 #[path = "conformance/ledger.rs"]
 mod ledger;
 #[path = "conformance/opening.rs"]

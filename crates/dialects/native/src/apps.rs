@@ -32,10 +32,13 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 #[schema(example = json!({"name": "Acme", "external_id": "tenant-7"}))]
 pub(crate) struct AppInput {
     /// What people call it.
+    #[schema(min_length = 1, max_length = 256)]
     name: String,
     /// Its id elsewhere; unique in the installation.
+    #[schema(max_length = 256)]
     external_id: Option<String>,
     /// Where hooks without a URL of their own deliver.
+    #[schema(max_length = 2048)]
     webhook_url: Option<String>,
 }
 
@@ -45,14 +48,15 @@ pub(crate) struct AppInput {
 #[schema(example = json!({"webhook_url": "https://example.com/webhooks"}))]
 pub(crate) struct AppPatch {
     /// A new name.
+    #[schema(min_length = 1, max_length = 256)]
     name: Option<String>,
     /// A new id elsewhere.
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 256)]
     external_id: Option<Option<String>>,
     /// A new address for hooks without a URL.
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 2048)]
     webhook_url: Option<Option<String>>,
     /// What it keeps from now on; a setting that is absent in it is as the installation has it.
     retention: Option<RetentionWire>,
@@ -99,12 +103,16 @@ impl From<Validation> for ValidationWire {
 pub(crate) struct RetentionWire {
     /// Age at which changes go, days: 9 to 3650.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 9, maximum = 3650)]
     journal_days: Option<u32>,
-    /// Size beyond which the oldest changes go before their time, bytes; those of the last day always stay.
+    /// Size beyond which the oldest changes go before their time, bytes, 1048576 or
+    /// more; those of the last day always stay.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1_048_576)]
     journal_bytes: Option<u64>,
     /// Age at which attempts go, days: 1 to 3650.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 3650)]
     attempt_days: Option<u32>,
 }
 

@@ -257,7 +257,8 @@ async fn list_attempts(
     Ok(Out(PageAnswer { data, next_cursor: None, has_more: false }))
 }
 
-/// Sends a delivery again at once, under the same id. Needs the scope `hooks`.
+/// Sends a delivery again at once, under the same id. Refused with 409 when the hook is not active, or
+/// another delivery that begins with the same change waits. Needs the scope `hooks`.
 #[utoipa::path(post, path = "/deliveries/{delivery_id}/resend", tag = "deliveries",
     params(("delivery_id" = String, Path)),
     responses((status = 202, description = "due now", body = DeliveryAnswer)))]

@@ -19,8 +19,8 @@ use crate::path::PathId;
 use crate::query::Query;
 
 pub(crate) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(list_event_types)).routes(routes!(
-        put_event_type,
+    OpenApiRouter::new().routes(routes!(create_event_type, list_event_types)).routes(routes!(
+        replace_event_type,
         get_event_type,
         delete_event_type
     ))

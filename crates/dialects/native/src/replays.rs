@@ -56,6 +56,7 @@ struct ReplayInput {
     until: Option<Point>,
     /// Only changes of these types; `a.*` and `*` cover several. All when absent.
     #[serde(default)]
+    #[schema(max_items = 50)]
     types: Vec<String>,
     /// Only changes of this account.
     #[schema(value_type = Option<String>)]

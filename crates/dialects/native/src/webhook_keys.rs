@@ -39,6 +39,7 @@ pub(crate) fn well_known() -> OpenApiRouter<Api> {
 #[schema(example = json!({"overlap_ms": 86_400_000}))]
 struct RotateKeyInput {
     /// How long the earlier keys go on signing and stay published, ms: 0 to 7 days, by default a day.
+    #[schema(minimum = 0, maximum = 604_800_000)]
     overlap_ms: Option<i64>,
 }
 

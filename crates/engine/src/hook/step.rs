@@ -73,7 +73,7 @@ impl HookState {
         let throttled = self.lanes.iter().filter(|lane| lane.has_owed());
         let throttled = throttled.filter_map(move |lane| lane.throttle?.wait(now));
         let due = windows.chain(throttled);
-        due.chain(self.parked.next_due()).chain(self.order.next_due())
+        due.chain(self.parked.next_due()).chain(self.order.dues())
     }
 
     fn read(&mut self, matched: u64) -> Option<Work> {

@@ -142,7 +142,9 @@ impl Oracle {
                 return broken("nothing is delivered that was not selected", format!("{seq}"));
             }
         }
-        let again = self.frozen.contains_key(&(send.hook_no, send.cursor_no, seqs[0]));
+        // What is parked has waited: its window was over, whatever the clock says since.
+        let again = self.frozen.contains_key(&(send.hook_no, send.cursor_no, seqs[0]))
+            || model.parked.contains_key(&delivery);
         self.is_frozen(send, &seqs)?;
         self.is_no_repetition(&delivery)?;
         if model.hook(send.hook_no).is_some() && !is_test(model, send.app_no, seqs[0]) {
@@ -201,14 +203,15 @@ impl Oracle {
         let group_of = |seq| model.change(send.app_no, seq).and_then(|change| by.group(change));
         let Some(ours) = key_of(send.members.first_seq) else { return Ok(()) };
         let mut in_flight = self.in_flight.keys().filter(|(hook_no, ..)| *hook_no == hook.hook_no);
-        if let Some(other) = in_flight.find(|other| {
-            !is_test(model, send.app_no, other.2)
-                && key_of(other.2) == Some(ours)
-        }) {
+        if let Some(other) = in_flight
+            .find(|other| !is_test(model, send.app_no, other.2) && key_of(other.2) == Some(ours))
+        {
             let what = format!("{other:?} and {:?}", send.members);
             return broken("a key has one delivery in flight", what);
         }
-        let begins = match model.cursors.get(&(hook.hook_no, send.cursor_no)) {
+        // A replay that was cancelled owes only what is parked.
+        let cursor = model.cursors.get(&(hook.hook_no, send.cursor_no));
+        let begins = match cursor.filter(|row| row.cancelled_at.is_none()) {
             Some(row) => row.settled_seq,
             None => send.members.first_seq - 1,
         };
@@ -228,6 +231,8 @@ impl Oracle {
                 && row.members.first_seq < send.members.first_seq
                 && key_of(row.members.first_seq) == Some(ours)
                 && !is_test(model, send.app_no, row.members.first_seq)
+                // Nobody may have heard yet that it was asked for; once it is sent, the key is locked.
+                && !self.asked_for.contains(&key(hook.hook_no, row.cursor_no, &row.members))
         });
         match waits {
             None => Ok(()),
@@ -238,11 +243,15 @@ impl Oracle {
         }
     }
 
-    /// Whether a change holds up nothing any more: delivered, given up, skipped or not selected.
+    /// Whether a change holds up nothing any more: delivered, given up, skipped, not selected, or asked for
+    /// once more, which nobody may have heard yet.
     fn is_over(&self, model: &Model, hook: &Hook, cursor_no: i64, seq: u64) -> bool {
         let parked = parked_at(model, hook.hook_no, cursor_no, seq);
         match parked {
-            Some(row) => row.due_at.is_none(),
+            Some(row) => {
+                let again = key(hook.hook_no, cursor_no, &row.members);
+                row.due_at.is_none() || self.asked_for.contains(&again)
+            }
             None => self.is_settled(model, hook, cursor_no, seq).is_ok(),
         }
     }

@@ -8,9 +8,9 @@ use tidings_core::id::{ChangeId, HookId};
 use tidings_core::sign::Scheme;
 use tidings_store::{self as store, HookUpdate};
 
+use super::access::Reach;
 use super::selecting::{check_filter, check_transform};
 use super::serving::{Serving, serving};
-use super::access::Reach;
 use super::{Hook, check_triggers, consent};
 use crate::validate::Checks;
 use crate::{Caller, Error, Receipt, Result, Scope, Service};
@@ -201,7 +201,8 @@ impl Service {
         let given = !changes.reach.access.is_empty();
         let access = self.check_reach(&mut checks, &mut service, access, changes.reach, moved);
         checks.done()?;
-        let asked = service.consent == Some(Consent::Asked) && hook.service.consent != service.consent;
+        let asked =
+            service.consent == Some(Consent::Asked) && hook.service.consent != service.consent;
         Ok(HookUpdate {
             description: changes.description,
             url: changes.url,

@@ -43,15 +43,18 @@ pub(crate) async fn settled() -> Setup {
     let parked = |seq: u64, due_at: Option<Timestamp>| {
         let reason = "answered 500".to_owned();
         let members = Members::single(seq);
-        (1, ParkedWrite::Put {
-            cursor_no: 0,
-            members,
-            attempts: 1,
-            due_at,
-            reason,
-            key_hash: None,
-            waits: false,
-        })
+        (
+            1,
+            ParkedWrite::Put {
+                cursor_no: 0,
+                members,
+                attempts: 1,
+                due_at,
+                reason,
+                key_hash: None,
+                waits: false,
+            },
+        )
     };
     let settle = Settle {
         attempts: vec![

@@ -6,8 +6,8 @@ use tidings_core::limits;
 
 use super::{Hook, HookUpdate, NewHook, NewSecret, access, find};
 use crate::audit::{self, AuditEntry};
-use crate::sql::{Sql, values};
 use crate::cursor::unsettled;
+use crate::sql::{Sql, values};
 use crate::writer::Tx;
 use crate::{Committed, Error, Result, Store, app};
 

@@ -167,7 +167,8 @@ impl History<'_> {
         let (members, hook_no) = (Members::single(seq), self.hook.hook_no);
         if resend {
             let audit = did("delivery.resend");
-            let resend = self.world.store.resend(self.app.app_no, hook_no, members, None, audit, NOW);
+            let resend =
+                self.world.store.resend(self.app.app_no, hook_no, members, None, audit, NOW);
             resend.await.unwrap();
             self.truth.insert(seq, Truth::Parked { cursor_no });
             return "resend";

@@ -6,9 +6,9 @@ use tempfile::TempDir;
 use tidings_core::change::{Change, NewChange, Origin, Subject};
 use tidings_core::clock::Timestamp;
 use tidings_core::delivery::Members;
-use tidings_core::hook::{Providers, Selection, Service};
 use tidings_core::format::{Format, Formats, RenderError};
 use tidings_core::hook::{Grouping, is_pattern, pattern_covers};
+use tidings_core::hook::{Providers, Selection, Service};
 use tidings_core::id::{AccountId, AppId, ChangeId, HookId, Ids, ReplayId};
 use tidings_store::{
     Account, App, AuditEntry, Error, Hook, NewAccount, NewApp, NewHook, NewReplay, NewSecret,

@@ -18,7 +18,7 @@ use crate::answers::nullable;
 #[schema(example = json!({"headers": {"x-api-key": "s3cret"},
     "auth": {"kind": "bearer", "token": "mF_9.B5f-4.1JqM"}}))]
 pub(crate) struct AccessInput {
-    /// Extra headers, all of them, by name. Not those that Tidings sets itself.
+    /// Extra headers, all of them, by name: at most 20, of 8192 bytes in all. Not those that Tidings sets itself.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     headers: Option<Option<BTreeMap<String, String>>>,
@@ -58,6 +58,7 @@ pub(crate) enum AuthInput {
     /// `Bearer` with a token of the client credentials grant (RFC 6749 §4.4), fetched when it is needed.
     Oauth2 {
         /// Where tokens are fetched.
+        #[schema(max_length = 2048)]
         token_url: String,
         /// Who the hook is there.
         client_id: String,
@@ -75,8 +76,10 @@ pub(crate) enum AuthInput {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ClientCertificateInput {
     /// The certificate, then those that lead to its authority.
+    #[schema(max_length = 32768)]
     certificate: String,
     /// The private key, not encrypted.
+    #[schema(max_length = 32768)]
     private_key: String,
 }
 

@@ -57,6 +57,7 @@ struct RotateInput {
     /// The new secret, `whsec_…`; made when absent.
     secret: Option<String>,
     /// How long the earlier secrets go on signing, ms: 0 to 7 days, by default a day.
+    #[schema(minimum = 0, maximum = 604_800_000)]
     overlap_ms: Option<i64>,
 }
 

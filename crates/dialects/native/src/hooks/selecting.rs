@@ -49,6 +49,7 @@ struct PreviewDocument {
     #[schema(value_type = Option<Object>)]
     filter: Option<Box<RawValue>>,
     /// A transform, as for a hook.
+    #[schema(max_length = 16384)]
     transform: Option<String>,
 }
 

@@ -40,13 +40,16 @@ impl From<FromInput> for HookFrom {
 #[schema(example = json!({"url": "https://example.com/webhooks", "triggers": ["event.*"]}))]
 pub(crate) struct HookInput {
     /// Where it delivers; the app's `webhook_url` when absent.
+    #[schema(max_length = 2048)]
     url: Option<String>,
     /// Free text.
+    #[schema(max_length = 256)]
     description: Option<String>,
     /// Its wire format; `native@1` when absent.
     format: Option<String>,
     /// What it asks for, in the words of the format: for `native@1` types, `prefix.*` or `*`.
     #[serde(default = "everything")]
+    #[schema(min_items = 1, max_items = 100)]
     triggers: Vec<String>,
     /// `documented` (default) or `all`: whether it takes calendar changes of every provider.
     #[schema(value_type = Option<String>)]
@@ -62,7 +65,7 @@ pub(crate) struct HookInput {
     calendar: Option<CollectionId>,
     /// Only changes whose content is like this: rules `{"path", …}` with `eq`, `in`, `prefix`, `exists`,
     /// `gt`, `gte`, `lt`, `lte`, combined by `and`, `or`, `not`. Paths are JSON pointers into the change:
-    /// `/type`, `/data/…`. Applies to the app's next changes.
+    /// `/type`, `/data/…`. At most 8192 bytes and 200 rules, 8 levels deep. Applies to the app's next changes.
     #[schema(value_type = Option<Object>, example = json!({"and": [
         {"path": "/data/status", "eq": "paid"}, {"path": "/data/amount", "gte": 100}]}))]
     filter: Option<Box<RawValue>>,
@@ -71,8 +74,10 @@ pub(crate) struct HookInput {
     #[schema(max_length = 16384)]
     transform: Option<String>,
     /// Its id in its dialect.
+    #[schema(max_length = 256)]
     external_id: Option<String>,
-    /// Seconds to wait before each attempt; the first is 0.
+    /// Seconds to wait before each attempt, at most 8 days in all; the first is 0.
+    #[schema(min_items = 1, max_items = 50)]
     retry: Option<Vec<u32>>,
     /// Deliveries in flight at once.
     #[schema(minimum = 1, maximum = 256)]
@@ -88,6 +93,7 @@ pub(crate) struct HookInput {
     ordering: Option<OrderingBody>,
     /// With `ordering: "key"`, where the key comes from: `account`, `item`, `order_key` or a JSON pointer into
     /// the data. A change without it is not ordered; the key of a coalescing hook is its group.
+    #[schema(max_length = 256)]
     order_key: Option<String>,
     /// What an ordered hook does when a delivery is given up.
     on_exhausted: Option<OnExhaustedBody>,
@@ -99,7 +105,7 @@ pub(crate) struct HookInput {
     disable: Option<DisableBody>,
     /// What its deliveries are signed with: `["v1"]` (HMAC with its secret, the default), `["v1a"]` (Ed25519
     /// with the app's key) or both.
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<String>>, min_items = 1, max_items = 2)]
     signing: Option<Vec<Scheme>>,
     /// Headers, credentials and a client certificate for its requests; `null`: none.
     #[serde(default, deserialize_with = "nullable")]
@@ -110,7 +116,7 @@ pub(crate) struct HookInput {
     verify: Option<VerifyInput>,
     /// Its signing secret, `whsec_…`; made when absent.
     secret: Option<String>,
-    /// When it ends by itself.
+    /// When it ends by itself: a time to come.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
     /// Which changes it receives first.
@@ -161,10 +167,13 @@ impl From<HookInput> for NewHook {
 #[schema(example = json!({"triggers": ["event.created", "invoice.*"]}))]
 pub(crate) struct HookPatch {
     /// A new URL; applies to parked deliveries too.
+    #[schema(max_length = 2048)]
     url: Option<String>,
     /// New free text.
+    #[schema(max_length = 256)]
     description: Option<String>,
     /// New triggers, from the app's next change on.
+    #[schema(min_items = 1, max_items = 100)]
     triggers: Option<Vec<String>>,
     /// `documented` or `all`, from the app's next change on.
     #[schema(value_type = Option<String>)]
@@ -177,7 +186,8 @@ pub(crate) struct HookPatch {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>, max_length = 16384)]
     transform: Option<Option<String>>,
-    /// Seconds to wait before each attempt; the first is 0.
+    /// Seconds to wait before each attempt, at most 8 days in all; the first is 0.
+    #[schema(min_items = 1, max_items = 50)]
     retry: Option<Vec<u32>>,
     /// Deliveries in flight at once.
     #[schema(minimum = 1, maximum = 256)]
@@ -193,6 +203,7 @@ pub(crate) struct HookPatch {
     ordering: Option<OrderingBody>,
     /// With `ordering: "key"`, where the key comes from: `account`, `item`, `order_key` or a JSON pointer into
     /// the data. A change without it is not ordered; the key of a coalescing hook is its group.
+    #[schema(max_length = 256)]
     order_key: Option<String>,
     /// What an ordered hook does when a delivery is given up.
     on_exhausted: Option<OnExhaustedBody>,
@@ -204,7 +215,7 @@ pub(crate) struct HookPatch {
     disable: Option<DisableBody>,
     /// What its deliveries are signed with: `["v1"]` (HMAC with its secret, the default), `["v1a"]` (Ed25519
     /// with the app's key) or both.
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<String>>, min_items = 1, max_items = 2)]
     signing: Option<Vec<Scheme>>,
     /// Headers, credentials and a client certificate for its requests; `null`: none.
     #[serde(default, deserialize_with = "nullable")]

@@ -250,7 +250,10 @@ async fn furnish(world: &World, tenant: &Tenant) -> Names {
         names.insert("hook", id(&hook["hook"]));
         names.insert("change", id(&change));
         let kind = json!({"name": format!("of.{}.{n}", tenant.app)});
-        names.insert("event_type", made("/event-types", kind).await["name"].as_str().unwrap().into());
+        names.insert(
+            "event_type",
+            made("/event-types", kind).await["name"].as_str().unwrap().into(),
+        );
         names.insert("inbox", id(&made("/inboxes", json!({})).await));
     }
     let replays = format!("/hooks/{}/replays", names["hook"]);
@@ -266,7 +269,9 @@ async fn furnish(world: &World, tenant: &Tenant) -> Names {
 /// Everything that an app shows of itself, but its audit log.
 async fn sight(world: &World, tenant: &Tenant) -> Vec<String> {
     let mut seen = Vec::new();
-    for list in ["/apps", "/users", "/accounts", "/keys", "/hooks", "/changes", "/inboxes", "/event-types"] {
+    for list in
+        ["/apps", "/users", "/accounts", "/keys", "/hooks", "/changes", "/inboxes", "/event-types"]
+    {
         let mut page = world.get(&tenant.key, list).await.json();
         for item in page["data"].as_array_mut().unwrap() {
             item.as_object_mut().unwrap().remove("last_used_at");

@@ -40,6 +40,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "rotate_hook_secret",
             "test_hook",
             "update_hook",
+            "verify_hook",
         ],
     ),
     (
@@ -71,8 +72,21 @@ const TABLE: &[(&str, &[&str])] = &[
             "list_replays",
         ],
     ),
-    ("admin", &["create_key", "get_key", "list_audit", "list_keys", "revoke_key", "update_app", "create_event_type",
-        "delete_event_type", "replace_event_type"]),
+    (
+        "admin",
+        &[
+            "create_key",
+            "get_key",
+            "list_audit",
+            "list_keys",
+            "revoke_key",
+            "rotate_webhook_key",
+            "update_app",
+            "create_event_type",
+            "delete_event_type",
+            "replace_event_type",
+        ],
+    ),
     ("owner", &["create_app", "delete_app"]),
 ];
 
