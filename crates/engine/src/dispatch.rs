@@ -316,6 +316,7 @@ impl Dispatch {
             let Some(state) = self.hooks.get_mut(&hook_no) else { continue };
             let matched = self.apps.get(&app_no).map_or(0, |app| app.matched);
             let step = state.step(matched, now);
+            let ends = state.ends_at();
             if state.is_behind()
                 && !state.stands_still()
                 && let Some(app) = self.apps.get_mut(&app_no)
@@ -336,7 +337,11 @@ impl Dispatch {
                     return Some(work);
                 }
                 Step::WaitUntil(at) => self.wake_at(hook_no, at),
-                Step::Idle => {}
+                Step::Idle => {
+                    if let Some(at) = ends {
+                        self.wake_at(hook_no, at);
+                    }
+                }
             }
         }
         None

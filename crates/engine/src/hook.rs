@@ -289,11 +289,15 @@ impl HookState {
 
     /// Disables the hook when its dialect lets it end now; answers whether it did.
     pub(crate) fn expire(&mut self, now: Timestamp) -> bool {
-        let ends = self.hook.status == HookStatus::Active
-            && self.hook.expires_at.is_some_and(|expires_at| expires_at <= now);
+        let ends = self.ends_at().is_some_and(|at| at <= now);
         if ends {
             self.hook.status = HookStatus::Disabled;
         }
         ends
+    }
+
+    /// When the dialect of a hook that delivers lets it end.
+    pub(crate) fn ends_at(&self) -> Option<Timestamp> {
+        self.hook.expires_at.filter(|_| self.hook.status == HookStatus::Active)
     }
 }

@@ -68,3 +68,16 @@ async fn trouble_with_telling_of_trouble_is_not_told_of() {
     assert_eq!(world.told(types::HOOK_FAILING).await.len(), 1);
     assert!(world.told(types::HOOK_RECOVERED).await.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_hook_ends_when_its_time_has_passed_and_that_is_told_of() {
+    let world = World::new().await;
+    let engine = world.start();
+    let ends_at = Some(world.clock.now().plus_ms(300));
+    let ending = world.hook_until(&["a.*"], &[0], None, ends_at).await;
+    world.until("it is told of", async || !world.told(types::HOOK_DISABLED).await.is_empty()).await;
+    engine.stop().await;
+    assert_eq!(world.told(types::HOOK_DISABLED).await, [Some(ending.hook_no)]);
+    let hook = world.store.hook_by_no(ending.hook_no).await.unwrap().unwrap();
+    assert_eq!(hook.status, tidings_core::hook::HookStatus::Disabled);
+}
