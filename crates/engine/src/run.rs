@@ -56,13 +56,17 @@ pub struct EngineParts {
 #[derive(Debug)]
 pub struct Engine {
     parts: EngineParts,
-    deliverer: Deliverer,
+    deliverer: Arc<Deliverer>,
     asker: Asker,
     dispatch: Dispatch,
     reports: mpsc::UnboundedReceiver<Report>,
     reporter: mpsc::UnboundedSender<Report>,
     tasks: JoinSet<()>,
     settling: bool,
+    /// The next settle says where idle apps stand, too.
+    settle_all: bool,
+    /// Something that was announced could not be read: everything is read anew.
+    stale: bool,
 }
 
 /// What a task reports. At most as many wait as tasks run, which the in-flight bounds limit.
@@ -79,14 +83,14 @@ impl Engine {
     /// An engine that has not started.
     pub fn new(mut parts: EngineParts) -> Self {
         let (reporter, reports) = mpsc::unbounded_channel();
-        let deliverer = Deliverer {
+        let deliverer = Arc::new(Deliverer {
             store: parts.store.clone(),
             egress: Arc::clone(&parts.egress),
             clock: parts.clock.clone(),
             formats: parts.formats.clone(),
             sandbox: tidings_transform::Sandbox::default(),
             patience: Patience::default(),
-        };
+        });
         // Signatures follow the wall clock; what waits must not wait longer when that is set back.
         parts.clock = parts.clock.forward();
         let asker = Asker {
@@ -104,6 +108,8 @@ impl Engine {
             reporter,
             tasks: JoinSet::new(),
             settling: false,
+            settle_all: false,
+            stale: false,
         }
     }
 
@@ -122,20 +128,37 @@ impl Engine {
         let mut heard = Vec::with_capacity(HEARD_AT_ONCE);
         loop {
             let next = self.work();
-            self.settle(false);
+            self.settle();
+            // Whatever is ready takes turns: a stream of reports must not keep announcements waiting.
             tokio::select! {
-                biased;
                 () = stopped(&mut stop) => break,
                 _ = self.reports.recv_many(&mut heard, HEARD_AT_ONCE) => {}
                 event = committed.recv() => self.hear(event, &mut committed).await,
                 () = sleep_until(&self.parts.clock, next) => {}
-                _ = idle.tick() => self.settle(true),
+                _ = idle.tick() => self.tick().await,
             }
             heard.drain(..).for_each(|report| self.report(report));
             while self.tasks.try_join_next().is_some() {}
         }
         self.finish().await;
         Ok(())
+    }
+
+    /// Once a second: where idle apps stand is written, and what could not be read is tried again.
+    async fn tick(&mut self) {
+        self.settle_all = true;
+        if self.stale {
+            let loaded = self.load().await;
+            self.note(loaded);
+        }
+    }
+
+    /// Remembers when the store could not be read.
+    fn note(&mut self, read: tidings_store::Result<()>) {
+        self.stale = read.is_err();
+        if let Err(error) = read {
+            tracing::error!(error = %error, "the store could not be read; trying again");
+        }
     }
 
     async fn load(&mut self) -> tidings_store::Result<()> {
@@ -190,13 +213,9 @@ impl Engine {
                 self.load().await
             }
         };
-        if let Err(error) = done {
-            tracing::error!(error = %error, "the store could not be read; trying again");
-            tokio::time::sleep(STORE_RETRY).await;
-            *committed = self.parts.store.committed();
-            if let Err(error) = self.load().await {
-                tracing::error!(error = %error, "the store could not be read");
-            }
+        // What an earlier one left unread is not made good by this one.
+        if done.is_err() {
+            self.note(done);
         }
     }
 
@@ -235,7 +254,7 @@ impl Engine {
         let now = self.parts.clock.now();
         self.dispatch.tick(now);
         while let Some(work) = self.dispatch.next_work(now) {
-            let (deliverer, reporter) = (self.deliverer.clone(), self.reporter.clone());
+            let (deliverer, reporter) = (Arc::clone(&self.deliverer), self.reporter.clone());
             self.tasks.spawn(async move {
                 if let Some(report) = perform(&deliverer, work).await {
                     // The engine is gone when nobody listens any more.
@@ -273,10 +292,11 @@ impl Engine {
     }
 
     /// Writes what was learnt, one settle at a time: what comes meanwhile goes into the next.
-    fn settle(&mut self, all: bool) {
+    fn settle(&mut self) {
         if self.settling {
             return;
         }
+        let all = std::mem::take(&mut self.settle_all);
         let Some((settle, ticket)) = self.dispatch.take_settle(all) else { return };
         self.settling = true;
         let (store, clock) = (self.parts.store.clone(), self.parts.clock.clone());
@@ -294,7 +314,7 @@ impl Engine {
         let deadline = tokio::time::sleep(Duration::from_millis(limits::SHUTDOWN_DRAIN_MS));
         tokio::pin!(deadline);
         while self.dispatch.in_flight > 0 || self.settling {
-            self.settle(false);
+            self.settle();
             tokio::select! {
                 Some(report) = self.reports.recv() => self.report(report),
                 () = &mut deadline => break,
