@@ -83,9 +83,14 @@ impl fmt::Debug for Secret {
 }
 
 /// The value of `webhook-signature`: one signature for each active secret, separated by spaces.
-pub fn signature_header(secrets: &[Secret], id: &str, at: Timestamp, body: &[u8]) -> String {
+pub fn signature_header<'s>(
+    secrets: impl Iterator<Item = &'s Secret>,
+    id: &str,
+    at: Timestamp,
+    body: &[u8],
+) -> String {
     let signatures: Vec<_> =
-        secrets.iter().map(|secret| secret.sign(id, at.unix_seconds(), body)).collect();
+        secrets.map(|secret| secret.sign(id, at.unix_seconds(), body)).collect();
     signatures.join(" ")
 }
 

@@ -125,13 +125,9 @@ fn signature(
     let signing = target.hook.service.signing;
     let mut signatures = String::new();
     if signing.has(Scheme::V1) {
-        let secrets: Vec<Secret> = target
-            .secrets
-            .iter()
-            .filter(|(_, until)| until.is_none_or(|until| until > now))
-            .map(|(secret, _)| secret.clone())
-            .collect();
-        signatures = sign::signature_header(&secrets, id, now, body);
+        let secrets =
+            target.secrets.iter().filter(|(_, until)| until.is_none_or(|until| until > now));
+        signatures = sign::signature_header(secrets.map(|(secret, _)| secret), id, now, body);
     }
     if signing.has(Scheme::V1a) {
         let keys = target.keys.iter().filter(|(_, until)| until.is_none_or(|until| until > now));
