@@ -212,7 +212,7 @@ impl Dispatch {
     }
 
     /// The store announced changes, or a page of unmatched ones was read.
-    pub(crate) fn appended(&mut self, app_no: i64, changes: &[Change]) {
+    pub(crate) fn appended(&mut self, app_no: i64, changes: &[Arc<Change>]) {
         let Some(last) = changes.last() else { return };
         let Some(app) = self.apps.get_mut(&app_no) else { return };
         app.known = app.known.max(last.seq);
@@ -226,11 +226,12 @@ impl Dispatch {
     }
 
     /// A page of unmatched changes was read, or could not be.
-    pub(crate) fn app_page(&mut self, app_no: i64, changes: &[Change]) {
+    pub(crate) fn app_page(&mut self, app_no: i64, changes: Vec<Change>) {
         if let Some(app) = self.apps.get_mut(&app_no) {
             app.reading = false;
         }
-        self.appended(app_no, changes);
+        let changes: Vec<_> = changes.into_iter().map(Arc::new).collect();
+        self.appended(app_no, &changes);
         self.catch_up(app_no);
     }
 

@@ -18,7 +18,7 @@ use crate::settle::{ParkedUnder, parked_put};
 impl Dispatch {
     /// Gives the next change of an app to the lanes of the hooks that select it. Changes that were
     /// matched before are passed over.
-    pub(crate) fn match_change(&mut self, app_no: i64, change: &Change) {
+    pub(crate) fn match_change(&mut self, app_no: i64, change: &Arc<Change>) {
         let candidates = self.candidates(app_no, &change.new.kind);
         let Some(app) = self.apps.get_mut(&app_no) else { return };
         if change.seq <= app.matched {
@@ -34,7 +34,6 @@ impl Dispatch {
             return;
         }
         let reading = Reading::new(change);
-        let mut shared = None;
         let mut matched = Vec::new();
         for hook_no in candidates {
             let Some(state) = self.hooks.get_mut(&hook_no) else { continue };
@@ -45,12 +44,11 @@ impl Dispatch {
             if !selected || state.lanes[0].reach != Reach::Live {
                 continue;
             }
-            let shared = shared.get_or_insert_with(|| Arc::new(change.clone()));
             let taken = if state.stands_still() && !state.lanes[0].has_owed() {
                 state.lanes[0].fall_behind(change.seq - 1);
                 false
             } else {
-                state.lanes[0].take(Arc::clone(shared), &state.hook.service)
+                state.lanes[0].take(Arc::clone(change), &state.hook.service)
             };
             if !taken {
                 app.behind.insert(hook_no);

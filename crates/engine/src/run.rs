@@ -277,7 +277,7 @@ impl Engine {
             }
             Report::AppPage { app_no, changes } => {
                 fault::point("engine.app_page");
-                self.dispatch.app_page(app_no, &changes);
+                self.dispatch.app_page(app_no, changes);
             }
             Report::Parked { hook_no, rows } => {
                 fault::point("engine.parked_page");

@@ -21,8 +21,8 @@ pub(crate) use append::{Append, append, append_all, append_one};
 pub struct Appended {
     /// The app.
     pub app_no: i64,
-    /// The changes; never empty.
-    pub changes: Vec<Change>,
+    /// The changes; never empty. Shared by whoever appended them and whoever listens.
+    pub changes: Vec<Arc<Change>>,
 }
 
 /// Identifies a publish request that may be repeated.
@@ -273,7 +273,7 @@ fn earlier(
     if request_hash != once.request_hash {
         return Err(Error::key_reused());
     }
-    let changes = receipt(sql, app_no, first, last)?;
+    let changes = receipt(sql, app_no, first, last)?.into_iter().map(Arc::new).collect();
     Ok(Some(Arc::new(Appended { app_no, changes })))
 }
 

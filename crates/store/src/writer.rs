@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tidings_core::{fault, limits};
+use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use batch::Batch;
@@ -112,6 +113,7 @@ impl Writer {
             waiting: None,
             announcements,
             commits: commits_made,
+            runtime: Handle::try_current().ok(),
             said: None,
         };
         std::thread::Builder::new()
@@ -269,6 +271,8 @@ struct Thread {
     waiting: Option<Message>,
     announcements: broadcast::Sender<Committed>,
     commits: Arc<AtomicU64>,
+    /// Where the callers run.
+    runtime: Option<Handle>,
     /// When it was last said that a commit failed.
     said: Option<Instant>,
 }
@@ -319,8 +323,12 @@ impl Thread {
             }
         }
         fault::point("writer.announced");
-        for answer in done.answers {
-            answer(fate);
+        let answers = done.answers;
+        let answer_all = move || answers.into_iter().for_each(|answer| answer(fate));
+        match &self.runtime {
+            // To wake tasks one by one from outside of their runtime costs a system call for each.
+            Some(runtime) => drop(runtime.spawn(async move { answer_all() })),
+            None => answer_all(),
         }
         fault::point("writer.answered");
         if let Backend::Sqlite(embedded) = &mut self.backend {

@@ -20,7 +20,7 @@ pub(crate) type DeliveryKey = (i64, i64, u64, String);
 /// What a commit announces.
 #[derive(Clone, Debug)]
 pub(crate) enum News {
-    Appended(i64, Arc<Vec<Change>>),
+    Appended(i64, Arc<Vec<Arc<Change>>>),
     App(i64),
     Hook(i64),
 }
@@ -169,6 +169,7 @@ impl Model {
             .map(|(seq, new)| Change { seq, recorded_at: now, new })
             .collect();
         app.journal.extend(changes.iter().cloned());
+        let changes = changes.into_iter().map(Arc::new).collect();
         self.news.push(News::Appended(app_no, Arc::new(changes)));
     }
 

@@ -267,6 +267,7 @@ pub(crate) fn some_selection(chance: &mut Chance) -> Selection {
         user_no: None,
         account_no: chance.percent(20).then(|| chance.ms(1, 3)),
         collection_no: None,
+        echoes: false,
         filter: None,
         transform: None,
     }

@@ -275,7 +275,7 @@ impl World {
             Report::LanePage { hook_no, cursor_no, changes, reached } => {
                 self.dispatch().lane_page(hook_no, cursor_no, &changes, reached);
             }
-            Report::AppPage { app_no, changes } => self.dispatch().app_page(app_no, &changes),
+            Report::AppPage { app_no, changes } => self.dispatch().app_page(app_no, changes),
             Report::Parked { hook_no, rows } => self.dispatch().parked_page(hook_no, rows),
             Report::Settled(ticket) => {
                 if let Some(process) = &mut self.process {

@@ -72,19 +72,21 @@ pub(crate) fn append_all(
         Engine::Postgres => insert_columns(&tx.sql, appends)?,
     };
     let mut answers = Vec::with_capacity(appends.len());
+    // One announcement an app, however many appended to it: each wakes every listener.
+    let mut all: BTreeMap<i64, Vec<Arc<Change>>> = BTreeMap::new();
     for append in appends {
         let app_no = append.app_no;
-        answers.push(if ends.contains_key(&app_no) {
-            let appended =
-                Arc::new(Appended { app_no, changes: std::mem::take(&mut append.changes) });
-            if !appended.changes.is_empty() {
-                tx.announce.push(Committed::Appended(Arc::clone(&appended)));
-            }
-            Ok(appended)
-        } else {
-            Err(Error::not_found("app"))
-        });
+        if !ends.contains_key(&app_no) {
+            answers.push(Err(Error::not_found("app")));
+            continue;
+        }
+        let changes: Vec<_> = append.changes.drain(..).map(Arc::new).collect();
+        all.entry(app_no).or_default().extend(changes.iter().cloned());
+        answers.push(Ok(Arc::new(Appended { app_no, changes })));
     }
+    all.retain(|_, changes| !changes.is_empty());
+    let appended = all.into_iter().map(|(app_no, changes)| Appended { app_no, changes });
+    tx.announce.extend(appended.map(|appended| Committed::Appended(Arc::new(appended))));
     Ok(answers)
 }
 

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as checkpoints;
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ use crate::{Error, Result, migrate};
 
 /// The write-ahead log is copied into the database file after this many written rows.
 const CHECKPOINT_ROWS: usize = 4_000;
+/// A write-ahead log of this many pages is begun anew as soon as all of it is copied: under a load that
+/// never pauses it would grow without end, and writing over it is quicker than growing it.
+const WAL_PAGES_MAX: i64 = 4_096;
 
 /// The database file, locked for this process.
 #[derive(Debug)]
@@ -21,6 +25,8 @@ pub(crate) struct Embedded {
     conn: Connection,
     rows_since_checkpoint: usize,
     checkpoint: checkpoints::SyncSender<()>,
+    /// The checkpointer copied nearly all of a long log: the rest is little.
+    nearly_copied: Arc<AtomicBool>,
     _lock: File,
 }
 
@@ -30,16 +36,21 @@ impl Embedded {
         let lock = lock(directory)?;
         let conn = open(path)?;
         migrate::migrate(&Sql::sqlite(&conn))?;
-        let checkpoint = checkpointer(path.into());
-        Ok(Self { conn, rows_since_checkpoint: 0, checkpoint, _lock: lock })
+        let nearly_copied = Arc::new(AtomicBool::new(false));
+        let checkpoint = checkpointer(path.into(), Arc::clone(&nearly_copied));
+        Ok(Self { conn, rows_since_checkpoint: 0, checkpoint, nearly_copied, _lock: lock })
     }
 
     pub(super) fn sql(&self) -> Sql<'_> {
         Sql::sqlite(&self.conn)
     }
 
-    /// Asks for a checkpoint now and then.
+    /// Asks for a checkpoint now and then. Copies the last of a long log itself: only between two commits
+    /// is there a moment in which all of it is copied, and the next commit begins it anew.
     pub(super) fn wrote(&mut self, rows: usize) {
+        if self.nearly_copied.swap(false, Ordering::Relaxed) {
+            drop(copy_log(&self.conn));
+        }
         self.rows_since_checkpoint += rows;
         if self.rows_since_checkpoint >= CHECKPOINT_ROWS {
             self.rows_since_checkpoint = 0;
@@ -82,16 +93,24 @@ fn lock(directory: &Path) -> Result<File> {
 }
 
 /// A thread that copies the write-ahead log into the database file, so that the writer never does.
-fn checkpointer(path: PathBuf) -> checkpoints::SyncSender<()> {
+fn checkpointer(path: PathBuf, nearly_copied: Arc<AtomicBool>) -> checkpoints::SyncSender<()> {
     let (sender, receiver) = checkpoints::sync_channel(1);
     let path = Arc::new(path);
     drop(std::thread::Builder::new().name("store-checkpoint".into()).spawn(move || {
         let Ok(conn) = open(&path) else { return };
         while receiver.recv().is_ok() {
             fault::point("writer.checkpoint");
-            drop(conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
+            if copy_log(&conn).is_ok_and(|pages| pages > WAL_PAGES_MAX) {
+                // The first took long, and much was written meanwhile.
+                nearly_copied.store(copy_log(&conn).is_ok(), Ordering::Relaxed);
+            }
             fault::point("writer.checkpointed");
         }
     }));
     sender
+}
+
+/// Copies what can be copied of the write-ahead log, and says how many pages it has.
+fn copy_log(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))
 }

@@ -1,5 +1,7 @@
 //! Publishing at most once.
 
+use std::sync::Arc;
+
 use tidings_core::limits;
 use tidings_store::Idempotency;
 use tokio::task::JoinSet;
@@ -23,7 +25,7 @@ pub(crate) async fn publish_is_idempotent_under_parallel_repetition(world: &Worl
     let journal = world.journal(&app).await;
     assert_eq!(seqs(&journal), [1, 2, 3, 4, 5]);
     for answer in answers {
-        let same = |(a, b): (&_, &_)| same_change(a, b);
+        let same = |(a, b): (&Arc<_>, &_)| same_change(a, b);
         assert_eq!(answer.appended.changes.len(), 3);
         assert!(answer.appended.changes.iter().zip(&journal[2..]).all(same));
     }
