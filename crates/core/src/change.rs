@@ -135,6 +135,20 @@ pub struct Change {
     pub new: NewChange,
 }
 
+impl Change {
+    /// Whether it is the echo of a write of our own to a calendar of a provider: whoever asked for the write
+    /// knows it already, and two-way sync that answers it with another write would never come to rest. What
+    /// an app publishes about an account names no calendar, and is none.
+    pub fn is_echo(&self) -> bool {
+        let NewChange { kind, origin, subject, .. } = &self.new;
+        let provider = subject.provider.as_deref();
+        *origin == Origin::Api
+            && subject.collection_no.is_some()
+            && kind.starts_with("event.")
+            && matches!(provider, Some("google" | "microsoft" | "caldav" | "apple" | "zoom"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

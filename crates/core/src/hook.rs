@@ -45,6 +45,10 @@ pub struct Selection {
     /// Only changes of this collection (store key).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collection_no: Option<i64>,
+    /// Also the echoes of our own writes to calendars, see [`Change::is_echo`]. What is stored without a
+    /// word of it is of a time without such writes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub echoes: bool,
     /// Only changes whose content is like this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,
@@ -77,6 +81,7 @@ impl Selection {
             None => self.in_scope(subject) && self.covers(formats, change),
         };
         in_scope
+            && (self.echoes || !change.is_echo())
             && self.asks_for(formats, kind)
             && self.filter.as_ref().is_none_or(|filter| filter.holds(reading))
     }
@@ -222,6 +227,7 @@ mod tests {
             user_no: None,
             account_no: None,
             collection_no: None,
+            echoes: false,
             filter: None,
             transform: None,
         };
@@ -230,6 +236,7 @@ mod tests {
             user_no: Some(1),
             account_no: Some(2),
             collection_no: Some(3),
+            echoes: true,
             filter: filter(r#"{"path":"/data/n","eq":1}"#),
             ..plain()
         };
@@ -262,5 +269,51 @@ mod tests {
         }
         let stored = serde_json::to_string(&full).unwrap();
         assert_eq!(serde_json::from_str::<Selection>(&stored).unwrap(), full);
+        let stored = serde_json::to_string(&plain()).unwrap();
+        assert!(!stored.contains("echoes"), "a stored selection reads as before: {stored}");
+        assert_eq!(serde_json::from_str::<Selection>(&stored).unwrap(), plain());
+    }
+
+    #[test]
+    fn an_echo_of_our_own_write_is_for_hooks_that_ask_for_it() {
+        use crate::change::Origin;
+
+        let formats = Formats::new(vec![PLAIN]);
+        let quiet = Selection {
+            format: FormatRef { name: "plain".into(), version: 1 },
+            triggers: vec!["*".into()],
+            providers: Providers::All,
+            user_no: None,
+            account_no: None,
+            collection_no: None,
+            echoes: false,
+            filter: None,
+            transform: None,
+        };
+        let all = Selection { echoes: true, ..quiet.clone() };
+        for (origin, kind, provider, echo) in [
+            (Origin::Api, "event.created", Some("google"), true),
+            (Origin::Api, "event.updated", Some("microsoft"), true),
+            (Origin::Api, "event.deleted", Some("caldav"), true),
+            (Origin::Api, "event.created", Some("apple"), true),
+            (Origin::Api, "event.created", Some("zoom"), true),
+            (Origin::Provider, "event.created", Some("google"), false),
+            (Origin::Import, "event.created", Some("google"), false),
+            (Origin::Api, "event.created", Some("record"), false),
+            (Origin::Api, "event.created", None, false),
+            (Origin::Api, "events.created", Some("google"), false),
+            (Origin::Api, "calendar.created", Some("google"), false),
+            (Origin::Api, "account.deleted", Some("google"), false),
+        ] {
+            let provider = provider.map(String::from);
+            let subject = Subject { provider, collection_no: Some(3), ..Subject::default() };
+            let mut change = change(kind, subject);
+            change.new.origin = origin;
+            assert_eq!(change.is_echo(), echo, "{change:?}");
+            assert_eq!(quiet.matches(&formats, 7, &change), !echo, "{change:?}");
+            assert!(all.matches(&formats, 7, &change), "{change:?}");
+            change.new.subject.collection_no = None;
+            assert!(!change.is_echo(), "an app published it about an account");
+        }
     }
 }

@@ -134,6 +134,8 @@ ids! {
     AccountId = "acc";
     /// A collection of an account, such as a calendar.
     CollectionId = "col";
+    /// A subscription: our watch at a provider.
+    SubscriptionId = "sub";
     /// A hook.
     HookId = "hook";
     /// A change in an app's journal.

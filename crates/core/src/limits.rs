@@ -60,6 +60,10 @@ pub const DNS_LOOKUPS_MAX: usize = 128;
 
 /// Largest answer of a calendar server, bytes.
 pub const PROVIDER_RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Meetings on one page of Zoom's listing; more is refused there.
+pub const ZOOM_PAGE: u32 = 300;
+/// A push of Zoom that was signed longer ago than this, or as far in the future, is refused, ms.
+pub const ZOOM_PUSH_AGE_MAX_MS: u64 = 300_000;
 /// Total budget of one request to a calendar server, ms.
 pub const PROVIDER_DEADLINE_MS: u64 = 30_000;
 /// Most XML nodes in one answer of a calendar server.
@@ -72,10 +76,55 @@ pub const RESOURCE_ITEMS_MAX: usize = 5_000;
 pub const ICALENDAR_OBSERVANCES_MAX: usize = 50;
 /// Objects asked for in one `calendar-multiget`.
 pub const CALDAV_MULTIGET_CHUNK: usize = 50;
+/// Objects that we ask Microsoft Graph for in one page.
+pub const GRAPH_PAGE_ITEMS: usize = 50;
+/// How far back a Microsoft calendar is mirrored, days.
+pub const GRAPH_WINDOW_PAST_DAYS: i64 = 31;
+/// How far ahead a Microsoft calendar is mirrored, days.
+pub const GRAPH_WINDOW_FUTURE_DAYS: i64 = 400;
+/// A window that reaches less far ahead than this is rolled, days.
+pub const GRAPH_WINDOW_LEFT_MIN_DAYS: i64 = 365;
+/// Series of one Microsoft calendar that are compared in one look, without a hint which has changed.
+pub const GRAPH_SERIES_COMPARED_MAX: usize = 25;
+/// How far around a moment an occurrence of a series is searched for that begins at it, ms.
+pub const GRAPH_INSTANCE_REACH_MS: i64 = 36 * 3_600_000;
+/// A push of Microsoft Graph may come before its delta shows the change: for so long after one an empty
+/// delta is not believed, ms.
+pub const GRAPH_REPLICATION_MS: i64 = 10_000;
+/// Until then the delta is asked again after this, ms.
+pub const GRAPH_REPLICATION_AGAIN_MS: i64 = 3_000;
+/// How long a Graph subscription is asked for, ms: Outlook's 7 days less an hour.
+pub const GRAPH_SUBSCRIPTION_MS: i64 = (7 * 24 - 1) * 3_600_000;
+/// The same where Outlook allows the older 4,230 minutes only, ms.
+pub const GRAPH_SUBSCRIPTION_SHORT_MS: i64 = 4_230 * 60_000;
+/// Notifications read from one push of Microsoft Graph; what is beyond is found by polling.
+pub const GRAPH_PUSH_ITEMS_MAX: usize = 1_000;
+/// Longest validation token that is sent back to Microsoft Graph, bytes.
+pub const GRAPH_VALIDATION_BYTES_MAX: usize = 4_096;
 /// Redirects followed while discovering a CalDAV server.
 pub const CALDAV_REDIRECTS_MAX: usize = 5;
 /// Calendars of one account that are watched.
 pub const ACCOUNT_COLLECTIONS_MAX: usize = 1_000;
+/// Longest title, location or name in an event written through us, bytes.
+pub const EVENT_TITLE_BYTES_MAX: usize = 1_024;
+/// Longest description of an event written through us, bytes (Google's own limit).
+pub const EVENT_TEXT_BYTES_MAX: usize = 8_192;
+/// Most attendees of an event written through us.
+pub const EVENT_ATTENDEES_MAX: usize = 200;
+/// Most custom properties of an event written through us.
+pub const EVENT_PROPERTIES_MAX: usize = 50;
+/// Longest name of a custom property, bytes (Google's own limit).
+pub const EVENT_PROPERTY_NAME_BYTES_MAX: usize = 44;
+/// Longest value of a custom property, bytes (Google's own limit).
+pub const EVENT_PROPERTY_BYTES_MAX: usize = 1_024;
+/// Longest recurrence rule, bytes.
+pub const RECURRENCE_BYTES_MAX: usize = 1_000;
+/// Most events that Google puts on a page.
+pub const GOOGLE_PAGE_EVENTS_MAX: u16 = 2_500;
+/// Longest header of a push of Google's that is looked at, bytes (Google's own limit of a token).
+pub const GOOGLE_PUSH_HEADER_BYTES_MAX: usize = 256;
+/// Occurrences of one series that are computed at most.
+pub const OCCURRENCES_MAX: usize = 10_000;
 /// Items of one calendar that are mirrored.
 pub const COLLECTION_ITEMS_MAX: usize = 100_000;
 /// Accounts that are looked at at the same time.
@@ -90,6 +139,53 @@ pub const SYNC_TROUBLE_MAX: usize = 3;
 pub const SYNC_COMMIT_ROWS: usize = 600;
 /// Bytes, about, in one commit of the sync.
 pub const SYNC_COMMIT_BYTES: usize = 2 * 1024 * 1024;
+/// An OAuth flow must come back within this time, ms.
+pub const OAUTH_STATE_TTL_MS: i64 = 10 * 60_000;
+/// A version that our own write replaced is remembered this long, ms: a stale delta may still show it.
+pub const SUPERSEDED_TTL_MS: i64 = 10 * 60_000;
+/// A subscription that is being registered and not answered for is looked at again after this time, ms.
+pub const SUBSCRIPTION_ANSWER_MS: i64 = 60_000;
+/// Subscriptions that have ended are kept to be looked at for this long, ms (7 days).
+pub const SUBSCRIPTION_ENDED_KEPT_MS: i64 = 7 * 24 * 3600 * 1000;
+/// A subscription that ends within this time does not count as working, ms.
+pub const SUBSCRIPTION_EXPIRY_MARGIN_MS: i64 = 10 * 60_000;
+/// A subscription that was not heard of for this long does not count as working, ms (one day).
+pub const SUBSCRIPTION_SILENCE_MS: i64 = 24 * 3600 * 1000;
+/// A subscription this young may be unheard of, ms (one hour).
+pub const SUBSCRIPTION_NEW_MS: i64 = 3_600_000;
+/// How long a channel of Google's is asked for, ms (7 days).
+pub const GOOGLE_CHANNEL_MS: i64 = 7 * 24 * 3_600_000;
+/// A write waits no longer for its calendar, which is read or written to by another, ms.
+pub const ERRAND_TURN_MS: u64 = 10_000;
+/// Errands that run at the same time.
+pub const ERRANDS_AT_ONCE: usize = 16;
+/// Subscriptions that are made, renewed or stopped in one step.
+pub const SUBSCRIPTIONS_STEP: usize = 32;
+/// How many of them at the same time.
+pub const SUBSCRIPTIONS_AT_ONCE: usize = 8;
+/// Steps begin at least this far apart, ms.
+pub const SUBSCRIPTIONS_TICK_MS: u64 = 1_000;
+/// The first pause after a subscription failed, ms; each is twice as long as the one before.
+pub const SUBSCRIPTION_RETRY_MS: i64 = 60_000;
+/// The longest such pause, ms (6 hours).
+pub const SUBSCRIPTION_RETRY_MAX_MS: i64 = 6 * 3_600_000;
+/// What the provider refuses to push, or our configuration does not let it, is tried again after this time,
+/// ms (one hour).
+pub const SUBSCRIPTION_REFUSED_MS: i64 = 3_600_000;
+/// What the provider cannot push is tried again after this time, ms (7 days).
+pub const SUBSCRIPTION_UNSUPPORTED_MS: i64 = 7 * 24 * 3_600_000;
+/// Rows that one sweep of each kind removes.
+pub const SWEEP_ROWS: usize = 400;
+/// Items of a pull that are compared with the mirror in one go.
+pub const SYNC_APPLY_CHUNK: usize = 200;
+/// How often a refused refresh token is looked for a newer one that somebody else stored.
+pub const CREDENTIAL_ADOPT_TRIES: u32 = 4;
+/// The pause between two such looks, ms.
+pub const CREDENTIAL_ADOPT_PAUSE_MS: u64 = 250;
+/// How often the store is asked to take a refreshed credential before the pass fails.
+pub const CREDENTIAL_STORE_TRIES: u32 = 6;
+/// The first pause between two such tries, ms; each is twice as long as the one before.
+pub const CREDENTIAL_STORE_PAUSE_MS: u64 = 50;
 /// The sync looks for due accounts at least this often, ms.
 pub const SYNC_LOOK_MS: u64 = 30_000;
 
@@ -323,3 +419,26 @@ pub const SCHEMA_FAULTS_MAX: usize = 10;
 pub const SCHEMAS_KEPT_MAX: usize = 2_048;
 /// Longest description or example of an event type, bytes.
 pub const EVENT_TYPE_TEXT_BYTES_MAX: usize = 16_384;
+
+/// A provider must have sent a person back to us after this time, ms (10 minutes).
+pub const CONNECTING_MAX_MS: i64 = 10 * 60 * 1000;
+/// Longest `state`, code or error that a provider sends a person back with, bytes.
+pub const CALLBACK_VALUE_BYTES_MAX: usize = 4_096;
+/// Errands to providers that wait for their turn; beyond, callers are told to come back.
+pub const ERRANDS_WAITING_MAX: usize = 64;
+/// A caller waits no longer for a provider, ms.
+pub const ERRAND_DEADLINE_MS: u64 = 45_000;
+/// The deletion of an account waits no longer for its provider, ms.
+pub const REVOKE_DEADLINE_MS: u64 = 15_000;
+/// Largest notification of a provider, bytes.
+pub const PUSH_BODY_BYTES_MAX: usize = 262_144;
+/// Pushes to channels that nobody knows, and pushes that were seen already, that are remembered.
+pub const PUSHES_REMEMBERED_MAX: usize = 10_000;
+/// A channel that nobody knows is not looked up again for this long, ms.
+pub const PUSH_UNKNOWN_MS: i64 = 60_000;
+/// A push that was seen already is known for this long, ms.
+pub const PUSH_SEEN_MS: i64 = 10 * 60 * 1000;
+/// The longest range whose series are expanded into occurrences, days.
+pub const EXPAND_DAYS_MAX: i64 = 366;
+/// Longest id of an event in a path, bytes.
+pub const ITEM_KEY_BYTES_MAX: usize = 2_048;

@@ -1,8 +1,10 @@
 //! Connected accounts and the state of their synchronisation.
 
+mod connect;
 mod erase;
 mod scope;
 mod sync;
+mod watch;
 
 use tidings_core::change::NewChange;
 use tidings_core::clock::Timestamp;
@@ -15,7 +17,8 @@ use crate::writer::Tx;
 use crate::{AuditEntry, Committed, Error, Result, Store, audit, journal};
 
 pub use scope::{CalendarPlace, ScopeIds};
-pub use sync::SyncState;
+pub use sync::{Look, SyncState};
+pub(crate) use watch::{PUSHING, refuse};
 
 /// Whether an account is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,8 +74,10 @@ pub struct Account {
     pub server_url: Option<String>,
     /// User name at its server.
     pub username: Option<String>,
-    /// The password (UTF-8), sealed for (`account`, `credential`, app, account).
+    /// The password (UTF-8) or the tokens (JSON), sealed for (`account`, `credential`, app, account).
     pub credential: Option<Vec<u8>>,
+    /// Raised whenever the credential is replaced.
+    pub credential_gen: i64,
     /// The discovered calendar home.
     pub home_url: Option<String>,
     /// Whether it is watched.
@@ -87,6 +92,16 @@ pub struct Account {
     pub synced_gen: i64,
     /// When the next pass is due.
     pub next_sync_at: Timestamp,
+    /// When the next pass must look at everything, dirty or not; absent: at once.
+    pub poll_at: Option<Timestamp>,
+    /// The provider's cursor of the calendar list.
+    pub list_token: Option<String>,
+    /// Raised by every push about the calendar list.
+    pub list_gen: i64,
+    /// `list_gen` as the last look at the list read it before it began.
+    pub list_synced_gen: i64,
+    /// Why the calendar list is only polled, in plain words.
+    pub watch_error: Option<String>,
     /// When the last pass ended well.
     pub last_sync_at: Option<Timestamp>,
     /// When a pass last found a change.
@@ -149,7 +164,8 @@ pub struct AccountFilter {
 const SELECT: &str = "SELECT c.account_no, c.id, c.app_no, a.id, c.user_no, u.id, u.external_id,
     c.provider, c.external_id, c.name, c.server_url, c.username, c.credential, c.home_url, c.status,
     c.status_reason, c.baseline_done, c.dirty_gen, c.synced_gen, c.next_sync_at, c.last_sync_at,
-    c.last_change_at, c.failures, c.last_error, c.created_at, c.updated_at
+    c.last_change_at, c.failures, c.last_error, c.created_at, c.updated_at, c.credential_gen, c.poll_at,
+    c.list_token, c.list_gen, c.list_synced_gen, c.watch_error
   FROM account c JOIN app a ON a.app_no = c.app_no AND a.deleted_at IS NULL
   LEFT JOIN end_user u ON u.user_no = c.user_no";
 
@@ -182,6 +198,12 @@ fn from_row(row: &Row<'_>) -> Result<Account> {
         last_error: row.get(23)?,
         created_at: Timestamp(row.get(24)?),
         updated_at: Timestamp(row.get(25)?),
+        credential_gen: row.get(26)?,
+        poll_at: row.get::<Option<i64>>(27)?.map(Timestamp),
+        list_token: row.get(28)?,
+        list_gen: row.get(29)?,
+        list_synced_gen: row.get(30)?,
+        watch_error: row.get(31)?,
     })
 }
 
@@ -210,30 +232,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<Account> {
         self.write(2, move |tx| {
-            if app::counts(&tx.sql, new.app_no)?.accounts >= limits::APP_ACCOUNTS_MAX {
-                return Err(Error::conflict("app has as many accounts as it may have"));
-            }
-            let account_no = tx.sql.row(
-                "INSERT INTO account (id, app_no, user_no, provider, external_id, name, server_url,
-                   username, credential, status, dirty_gen, next_sync_at, created_at, updated_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'active', 1, ?10, ?10, ?10)
-                 RETURNING account_no",
-                values![
-                    new.id.0.to_bytes(),
-                    new.app_no,
-                    new.user_no,
-                    new.provider,
-                    new.external_id,
-                    new.name,
-                    new.server_url,
-                    new.username,
-                    new.credential,
-                    now.0,
-                ],
-                |row| row.get(0),
-            )?;
-            let account_no = account_no.ok_or(Error::failed())?;
-            audit::insert(&tx.sql, Some(new.app_no), &entry, now)?;
+            let app_no = new.app_no;
+            let account_no = insert(&tx.sql, new, now)?;
+            audit::insert(&tx.sql, Some(app_no), &entry, now)?;
             tx.announce.push(Committed::Account(account_no));
             get(&tx.sql, account_no)
         })
@@ -302,7 +303,9 @@ impl Store {
         entry: AuditEntry,
         now: Timestamp,
     ) -> Result<Account> {
-        self.write(2, move |tx| {
+        let rows =
+            2 + if update.credential.is_some() { limits::ACCOUNT_COLLECTIONS_MAX } else { 0 };
+        self.write(rows, move |tx| {
             let app_no = get(&tx.sql, account_no)?.app_no;
             tx.sql.run(
                 "UPDATE account SET name = coalesce(?2, name), username = coalesce(?3, username),
@@ -310,12 +313,7 @@ impl Store {
                 values![account_no, update.name, update.username, now.0],
             )?;
             if let Some(credential) = update.credential {
-                tx.sql.run(
-                    "UPDATE account SET credential = ?2, status = 'active', status_reason = NULL,
-                       failures = 0, last_error = NULL, dirty_gen = dirty_gen + 1, next_sync_at = ?3
-                     WHERE account_no = ?1",
-                    values![account_no, credential, now.0],
-                )?;
+                revive(&tx.sql, account_no, &credential, now)?;
             }
             audit::insert(&tx.sql, Some(app_no), &entry, now)?;
             tx.announce.push(Committed::Account(account_no));
@@ -323,6 +321,47 @@ impl Store {
         })
         .await
     }
+}
+
+/// Inserts a new account, active and due at once; answers its store key.
+fn insert(sql: &Sql<'_>, new: NewAccount, now: Timestamp) -> Result<i64> {
+    if app::counts(sql, new.app_no)?.accounts >= limits::APP_ACCOUNTS_MAX {
+        return Err(Error::conflict("app has as many accounts as it may have"));
+    }
+    let account_no = sql.row(
+        "INSERT INTO account (id, app_no, user_no, provider, external_id, name, server_url,
+           username, credential, status, dirty_gen, next_sync_at, created_at, updated_at, watch_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'active', 1, ?10, ?10, ?10,
+           CASE WHEN CAST(?4 AS TEXT) = 'google' THEN CAST(?10 AS BIGINT) END)
+         RETURNING account_no",
+        values![
+            new.id.0.to_bytes(),
+            new.app_no,
+            new.user_no,
+            new.provider,
+            new.external_id,
+            new.name,
+            new.server_url,
+            new.username,
+            new.credential,
+            now.0,
+        ],
+        |row| row.get(0),
+    )?;
+    account_no.ok_or(Error::failed())
+}
+
+/// Gives an account a new credential: it is active, forgets its failures, is synced at once and watched
+/// anew.
+fn revive(sql: &Sql<'_>, account_no: i64, credential: &[u8], now: Timestamp) -> Result<()> {
+    sql.run(
+        "UPDATE account SET credential = ?2, credential_gen = credential_gen + 1, status = 'active',
+           status_reason = NULL, failures = 0, last_error = NULL, dirty_gen = dirty_gen + 1,
+           list_gen = list_gen + 1, poll_at = NULL, next_sync_at = ?3, updated_at = ?3
+         WHERE account_no = ?1",
+        values![account_no, credential, now.0],
+    )?;
+    watch::begin(sql, account_no, now)
 }
 
 /// The rest of a change of status: its journal entry, whose `seq` it answers, its audit row, its

@@ -312,7 +312,7 @@ const ENDINGS: [&str; 4] = [
 ];
 
 /// What is erased then, in this order: ?1 the app, ?2 the most rows.
-const ERASURES: [&str; 10] = [
+const ERASURES: [&str; 14] = [
     "UPDATE end_user SET external_id = 'erased ' || user_no WHERE user_no IN
        (SELECT user_no FROM end_user
         WHERE app_no = ?1 AND external_id <> 'erased ' || user_no LIMIT ?2)",
@@ -331,6 +331,15 @@ const ERASURES: [&str; 10] = [
        FROM hook h JOIN cursor c USING (hook_no) WHERE h.app_no = ?1 LIMIT ?2)",
     "DELETE FROM attempt WHERE attempt_no IN (SELECT t.attempt_no
        FROM hook h JOIN attempt t USING (hook_no) WHERE h.app_no = ?1 LIMIT ?2)",
+    "DELETE FROM subscription WHERE subscription_no IN
+       (SELECT subscription_no FROM subscription WHERE app_no = ?1 LIMIT ?2)",
+    "DELETE FROM oauth_state WHERE state_hash IN
+       (SELECT state_hash FROM oauth_state WHERE app_no = ?1 LIMIT ?2)",
+    "DELETE FROM write_key WHERE (app_no, key_hash) IN
+       (SELECT app_no, key_hash FROM write_key WHERE app_no = ?1 LIMIT ?2)",
+    "DELETE FROM superseded WHERE (collection_no, item_key, etag) IN
+       (SELECT s.collection_no, s.item_key, s.etag FROM account a JOIN collection c USING (account_no)
+        JOIN superseded s USING (collection_no) WHERE a.app_no = ?1 LIMIT ?2)",
     "DELETE FROM item WHERE (collection_no, item_key) IN
        (SELECT i.collection_no, i.item_key FROM account a JOIN collection c USING (account_no)
         JOIN item i USING (collection_no) WHERE a.app_no = ?1 LIMIT ?2)",

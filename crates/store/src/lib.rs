@@ -19,11 +19,14 @@ mod ledger;
 mod listen;
 mod migrate;
 mod mirror;
+mod oauth_state;
 mod read;
 mod retention;
 mod settle;
 mod signing_key;
 mod sql;
+mod subscription;
+mod write_key;
 mod writer;
 
 use std::path::Path;
@@ -32,8 +35,8 @@ use std::sync::Arc;
 use tokio::sync::broadcast;
 
 pub use account::{
-    Account, AccountFilter, AccountStatus, AccountUpdate, CalendarPlace, NewAccount, ScopeIds,
-    SyncState,
+    Account, AccountFilter, AccountStatus, AccountUpdate, CalendarPlace, Look, NewAccount,
+    ScopeIds, SyncState,
 };
 pub use app::{App, AppCounts, AppUpdate, NewApp};
 pub use audit::{AuditEntry, AuditRow};
@@ -47,10 +50,15 @@ pub use journal::{Appended, Idempotency, Published};
 pub use ledger::{
     LedgerAttempt, LedgerBounds, LedgerCounts, LedgerEntry, LedgerPage, LedgerState, Picked, Picks,
 };
-pub use mirror::{Collection, CollectionWrite, Item, ItemWrite, MirrorCommit};
+pub use mirror::{
+    Collection, CollectionWrite, Item, ItemVersion, ItemWrite, MirrorCommit, Superseded,
+};
+pub use oauth_state::OAuthState;
 pub use retention::{Gap, KeptApp, Trimmed};
 pub use settle::{AttemptRecord, CursorWrite, HookCount, ParkedWrite, Settle};
 pub use signing_key::{NewSigningKey, SigningKeyRow};
+pub use subscription::{NewSubscription, Subscription, SubscriptionStatus};
+pub use write_key::{Claimed, WriteClaim};
 
 use database::Database;
 use read::Readers;

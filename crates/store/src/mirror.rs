@@ -3,7 +3,10 @@
 //! A [`MirrorCommit`] writes rows of the mirror, the provider's new cursor and the changes they amount
 //! to in one transaction. What is too large for one commit is cut by the caller into several, the
 //! cursor in the last: each leaves mirror and journal agreeing, so a crash between them costs only a
-//! repeated read at the provider.
+//! repeated read at the provider. Deleting a collection has its subscriptions stopped.
+
+mod read;
+mod write;
 
 use tidings_core::change::NewChange;
 use tidings_core::clock::Timestamp;
@@ -11,9 +14,10 @@ use tidings_core::id::CollectionId;
 use tidings_core::limits;
 
 use crate::app::bits;
-use crate::sql::{Row, Sql, values};
-use crate::writer::Tx;
-use crate::{Result, Store, journal};
+use crate::sql::{Row, values};
+use crate::{Result, Store};
+
+pub(crate) use read::unwatched;
 
 /// A stored collection.
 #[derive(Clone, Debug)]
@@ -40,6 +44,21 @@ pub struct Collection {
     pub error: Option<String>,
     /// When it was last compared with its provider.
     pub synced_at: Option<Timestamp>,
+    /// Raised by every push and every wake-up.
+    pub dirty_gen: i64,
+    /// `dirty_gen` as the last pull read it before it began.
+    pub synced_gen: i64,
+    /// Why it is only polled, in plain words.
+    pub watch_error: Option<String>,
+    /// The window of time that its cursor stands for, where the provider has one: `[from, to)`.
+    pub window: Option<(Timestamp, Timestamp)>,
+}
+
+impl Collection {
+    /// Whether something was heard of it since the last pull began.
+    pub fn is_dirty(&self) -> bool {
+        self.dirty_gen > self.synced_gen
+    }
 }
 
 /// A mirrored item.
@@ -57,8 +76,39 @@ pub struct Item {
     pub series: Option<String>,
     /// Which occurrence of the series it replaces.
     pub recurrence_id: Option<String>,
+    /// When it starts, a series its first occurrence, ms since the Unix epoch; absent: not known, and then
+    /// it is in every range.
+    pub starts_at: Option<i64>,
+    /// When it ends, a series its last occurrence, ms since the Unix epoch; absent: never, as far as known.
+    pub ends_at: Option<i64>,
     /// The normalised content, JSON.
     pub body: Vec<u8>,
+}
+
+/// What a mirrored item is known by, without its content; the members as those of [`Item`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemVersion {
+    /// Its key in the collection.
+    pub key: String,
+    /// The provider's version.
+    pub etag: String,
+    /// Hash of the visible content.
+    pub version: Vec<u8>,
+    /// When it starts.
+    pub starts_at: Option<i64>,
+    /// When it ends.
+    pub ends_at: Option<i64>,
+}
+
+/// A version that a write of our own replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Superseded {
+    /// The calendar.
+    pub collection_no: i64,
+    /// The item.
+    pub item_key: String,
+    /// Its version before the write.
+    pub etag: String,
 }
 
 /// A write to a collection.
@@ -94,6 +144,10 @@ pub enum CollectionWrite {
         ctag: Option<String>,
         /// The provider's cursor.
         sync_token: Option<String>,
+        /// `dirty_gen` as the pull read it before it began; absent keeps what is stored.
+        synced_gen: Option<i64>,
+        /// The window that the cursor stands for; absent keeps what is stored.
+        window: Option<(Timestamp, Timestamp)>,
     },
     /// It could not be compared.
     Failed {
@@ -141,24 +195,42 @@ pub struct MirrorCommit {
     pub items: Vec<(i64, ItemWrite)>,
     /// Changes to append.
     pub changes: Vec<NewChange>,
+    /// Versions that a write of our own replaced; remembered for [`limits::SUPERSEDED_TTL_MS`].
+    pub superseded: Vec<Superseded>,
 }
 
 impl MirrorCommit {
     /// An empty commit for an account.
     pub fn new(app_no: i64, account_no: i64) -> Self {
-        Self { app_no, account_no, collections: Vec::new(), items: Vec::new(), changes: Vec::new() }
+        Self {
+            app_no,
+            account_no,
+            collections: Vec::new(),
+            items: Vec::new(),
+            changes: Vec::new(),
+            superseded: Vec::new(),
+        }
     }
 
     /// About how many rows it writes.
     pub fn rows(&self) -> usize {
-        3 * self.collections.len() + self.items.len() + 2 * self.changes.len()
+        3 * self.collections.len()
+            + self.items.len()
+            + 2 * self.changes.len()
+            + self.superseded.len()
     }
 }
 
 const COLLECTION: &str = "SELECT collection_no, id, account_no, external_id, name, details, ctag,
-    sync_token, baseline_done, error, synced_at FROM collection WHERE deleted_at IS NULL";
+    sync_token, baseline_done, error, synced_at, dirty_gen, synced_gen, watch_error, time_min, time_max
+  FROM collection WHERE deleted_at IS NULL";
+
+/// The columns of an item, as [`item_from_row`] reads them.
+const ITEM: &str =
+    "item_key, resource, etag, version, series, recurrence_id, body, starts_at, ends_at";
 
 fn collection_from_row(row: &Row<'_>) -> Result<Collection> {
+    let window = row.get::<Option<i64>>(14)?.zip(row.get::<Option<i64>>(15)?);
     Ok(Collection {
         collection_no: row.get(0)?,
         id: CollectionId(bits(row, 1)?),
@@ -171,6 +243,10 @@ fn collection_from_row(row: &Row<'_>) -> Result<Collection> {
         baseline_done: row.get(8)?,
         error: row.get(9)?,
         synced_at: row.get::<Option<i64>>(10)?.map(Timestamp),
+        dirty_gen: row.get(11)?,
+        synced_gen: row.get(12)?,
+        watch_error: row.get(13)?,
+        window: window.map(|(from, to)| (Timestamp(from), Timestamp(to))),
     })
 }
 
@@ -183,6 +259,8 @@ fn item_from_row(row: &Row<'_>) -> Result<Item> {
         series: row.get(4)?,
         recurrence_id: row.get(5)?,
         body: row.get(6)?,
+        starts_at: row.get(7)?,
+        ends_at: row.get(8)?,
     })
 }
 
@@ -198,6 +276,34 @@ impl Store {
                 values![account_no],
                 collection_from_row,
             )
+        })
+        .await
+    }
+
+    /// A collection by store key; `None` when it was deleted.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn collection(&self, collection_no: i64) -> Result<Option<Collection>> {
+        self.read(move |sql| {
+            let text = format!("{COLLECTION} AND collection_no = ?1");
+            sql.row(&text, values![collection_no], collection_from_row)
+        })
+        .await
+    }
+
+    /// A collection of an app by id; `None` when it was deleted.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn collection_by_id(
+        &self,
+        app_no: i64,
+        id: CollectionId,
+    ) -> Result<Option<Collection>> {
+        self.read(move |sql| {
+            let text = format!("{COLLECTION} AND app_no = ?1 AND id = ?2");
+            sql.row(&text, values![app_no, id.0.to_bytes()], collection_from_row)
         })
         .await
     }
@@ -226,8 +332,10 @@ impl Store {
             let mut items = Vec::new();
             for resource in resources {
                 items.extend(sql.rows(
-                    "SELECT item_key, resource, etag, version, series, recurrence_id, body FROM item
-                     WHERE collection_no = ?1 AND resource = ?2 ORDER BY item_key",
+                    &format!(
+                        "SELECT {ITEM} FROM item
+                         WHERE collection_no = ?1 AND resource = ?2 ORDER BY item_key"
+                    ),
                     values![collection_no, resource],
                     item_from_row,
                 )?);
@@ -250,7 +358,7 @@ impl Store {
                 |_| Ok(()),
             )?;
             if alive.is_some() {
-                apply(tx, commit, now)?;
+                write::apply(tx, commit, now)?;
             }
             Ok(alive.is_some())
         })
@@ -287,108 +395,4 @@ impl Store {
         })
         .await
     }
-}
-
-fn apply(tx: &mut Tx<'_>, commit: MirrorCommit, now: Timestamp) -> Result<()> {
-    let mut changes = Vec::new();
-    for write in commit.collections {
-        if let Some(change) =
-            write_collection(&tx.sql, commit.app_no, commit.account_no, write, now)?
-        {
-            changes.push(change);
-        }
-    }
-    for (collection_no, write) in &commit.items {
-        write_item(&tx.sql, *collection_no, write)?;
-    }
-    changes.extend(commit.changes);
-    if changes.is_empty() {
-        return Ok(());
-    }
-    tx.sql.run(
-        "UPDATE account SET last_change_at = ?2 WHERE account_no = ?1",
-        values![commit.account_no, now.0],
-    )?;
-    journal::append(tx, commit.app_no, changes, now)?;
-    Ok(())
-}
-
-fn write_collection(
-    sql: &Sql<'_>,
-    app_no: i64,
-    account_no: i64,
-    write: CollectionWrite,
-    now: Timestamp,
-) -> Result<Option<NewChange>> {
-    match write {
-        CollectionWrite::Create { id, external_id, name, details, announce } => {
-            let collection_no = sql.row(
-                "INSERT INTO collection (id, app_no, account_no, external_id, name, details, created_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING collection_no",
-                values![id.0.to_bytes(), app_no, account_no, external_id, name, details, now.0],
-                |row| row.get(0),
-            )?;
-            return Ok(announce.map(|mut change| {
-                change.subject.collection_no = collection_no;
-                *change
-            }));
-        }
-        CollectionWrite::Describe { collection_no, name, details } => {
-            sql.run(
-                "UPDATE collection SET name = ?2, details = ?3 WHERE collection_no = ?1",
-                values![collection_no, name, details],
-            )?;
-        }
-        CollectionWrite::Synced { collection_no, ctag, sync_token } => {
-            sql.run(
-                "UPDATE collection SET ctag = ?2, sync_token = ?3, baseline_done = 1, error = NULL,
-                   synced_at = ?4 WHERE collection_no = ?1",
-                values![collection_no, ctag, sync_token, now.0],
-            )?;
-        }
-        CollectionWrite::Failed { collection_no, error } => {
-            sql.run(
-                "UPDATE collection SET error = ?2 WHERE collection_no = ?1",
-                values![collection_no, error],
-            )?;
-        }
-        CollectionWrite::Delete { collection_no } => {
-            sql.run(
-                "UPDATE collection SET deleted_at = ?2 WHERE collection_no = ?1",
-                values![collection_no, now.0],
-            )?;
-        }
-    }
-    Ok(None)
-}
-
-fn write_item(sql: &Sql<'_>, collection_no: i64, write: &ItemWrite) -> Result<()> {
-    match write {
-        ItemWrite::Put(item) => sql.run(
-            "INSERT INTO item (collection_no, item_key, resource, etag, version, series,
-               recurrence_id, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-             ON CONFLICT (collection_no, item_key) DO UPDATE SET resource = excluded.resource,
-               etag = excluded.etag, version = excluded.version, series = excluded.series,
-               recurrence_id = excluded.recurrence_id, body = excluded.body",
-            values![
-                collection_no,
-                &item.key,
-                &item.resource,
-                &item.etag,
-                &item.version,
-                &item.series,
-                &item.recurrence_id,
-                &item.body
-            ],
-        )?,
-        ItemWrite::Touch { resource, etag } => sql.run(
-            "UPDATE item SET etag = ?3 WHERE collection_no = ?1 AND resource = ?2",
-            values![collection_no, resource, etag],
-        )?,
-        ItemWrite::Remove { key } => sql.run(
-            "DELETE FROM item WHERE collection_no = ?1 AND item_key = ?2",
-            values![collection_no, key],
-        )?,
-    };
-    Ok(())
 }

@@ -8,6 +8,8 @@
 mod access;
 #[path = "conformance/accounts.rs"]
 mod accounts;
+#[path = "conformance/connecting.rs"]
+mod connecting;
 #[path = "conformance/cursors.rs"]
 mod cursors;
 #[path = "conformance/deliveries.rs"]
@@ -34,6 +36,10 @@ mod support;
 mod syncing;
 #[path = "conformance/tenants.rs"]
 mod tenants;
+#[path = "conformance/watching.rs"]
+mod watching;
+#[path = "conformance/writing.rs"]
+mod writing;
 
 macro_rules! conformance {
     ([$($backend:ident)+] $cases:tt) => {
@@ -80,6 +86,7 @@ conformance! { [sqlite postgres] {
     ledger:
         the_ledger_knows_every_state
         a_ledger_judges_by_the_version_in_force
+        an_echo_is_filtered_unless_it_is_asked_for
         the_members_of_a_range_count_once_each
         what_is_trimmed_is_gone_and_counts_as_filtered_unless_it_was_summed
         a_replay_takes_what_it_was_asked_for
@@ -114,6 +121,25 @@ conformance! { [sqlite postgres] {
         the_mirror_is_read_in_order_of_bytes
         a_deleted_calendar_is_erased_and_may_come_back
         ids_and_store_keys_lead_to_each_other;
+    connecting:
+        an_oauth_state_is_used_once_and_expires
+        an_identity_is_one_account_of_an_end_user
+        of_two_who_refresh_a_token_the_second_is_told
+        erasing_an_account_erases_its_secrets;
+    watching:
+        a_subscription_is_there_before_its_provider_is_asked
+        a_push_raises_generations_and_is_announced
+        a_push_during_a_pull_leaves_the_calendar_dirty
+        renewal_overlaps_and_the_old_channel_counts_until_it_ended
+        what_cannot_be_watched_says_why_and_is_left_alone
+        deleting_a_collection_has_its_subscriptions_stopped
+        an_inactive_account_is_not_watched_until_it_is_connected_again
+        what_ended_long_ago_is_swept;
+    writing:
+        events_are_read_by_range
+        an_item_is_found_by_key_by_series_and_anywhere
+        a_create_is_claimed_once_and_repeats_its_item
+        what_a_write_replaced_is_remembered_for_a_while;
     tenants:
         one_app_never_sees_anothers_rows
         deleting_an_app_erases_content

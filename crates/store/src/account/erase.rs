@@ -9,9 +9,9 @@ use crate::sql::{Sql, values};
 use crate::{AuditEntry, Result, Store};
 
 impl Store {
-    /// Deletes an account: erases its credential and appends its `account.deleted` in one commit. Its
-    /// mirror and the bodies of its earlier changes are erased afterwards by
-    /// [`Store::erase_account_step`].
+    /// Deletes an account: erases its credential and appends its `account.deleted` in one commit. From then on
+    /// nothing of its subscriptions is found. They, its mirror and the bodies of its earlier changes are
+    /// erased afterwards by [`Store::erase_account_step`].
     ///
     /// # Errors
     /// Not found.
@@ -28,7 +28,8 @@ impl Store {
             tx.sql.run(
                 "UPDATE account SET status = 'deleted', deleted_at = ?2, updated_at = ?2,
                    erase_below = ?3, credential = NULL, username = NULL, server_url = NULL,
-                   home_url = NULL, last_error = NULL WHERE account_no = ?1",
+                   home_url = NULL, last_error = NULL, list_token = NULL, watch_at = NULL,
+                   watch_error = NULL WHERE account_no = ?1",
                 values![account_no, now.0, seq],
             )?;
             Ok(())
@@ -36,8 +37,9 @@ impl Store {
         .await
     }
 
-    /// Erases some content of a deleted account in one bounded commit: items of its mirror, then bodies
-    /// of its changes below its `account.deleted`, newest first. `false` once nothing is left.
+    /// Erases some content of a deleted account in one bounded commit: its subscriptions and what else holds
+    /// secrets, items of its mirror, then bodies of its changes below its `account.deleted`, newest first.
+    /// `false` once nothing is left.
     ///
     /// # Errors
     /// When the commit fails.
@@ -49,7 +51,8 @@ impl Store {
                 |row| row.get(0),
             )?;
             let Some(below) = below else { return Ok(false) };
-            let rest = limits::COMMIT_ROWS_MAX as u64 - erase_items(&tx.sql, account_no)?;
+            let rest = erase_watch(&tx.sql, account_no)?;
+            let rest = rest - erase_items(&tx.sql, account_no, rest)?;
             let below = erase_bodies(&tx.sql, account_no, below, rest)?;
             tx.sql.run(
                 "UPDATE account SET erase_below = ?2 WHERE account_no = ?1",
@@ -76,13 +79,31 @@ impl Store {
     }
 }
 
-/// Erases mirrored items, as many as fit in a commit; returns how many.
-fn erase_items(sql: &Sql<'_>, account_no: i64) -> Result<u64> {
+/// Erases subscriptions, OAuth flows and what is remembered of writes; returns how many rows still fit in
+/// the commit.
+fn erase_watch(sql: &Sql<'_>, account_no: i64) -> Result<u64> {
+    let mut rest = limits::COMMIT_ROWS_MAX as u64;
+    for text in [
+        "DELETE FROM subscription WHERE subscription_no IN
+           (SELECT subscription_no FROM subscription WHERE account_no = ?1 LIMIT ?2)",
+        "DELETE FROM oauth_state WHERE state_hash IN
+           (SELECT state_hash FROM oauth_state WHERE account_no = ?1 LIMIT ?2)",
+        "DELETE FROM superseded WHERE (collection_no, item_key, etag) IN
+           (SELECT s.collection_no, s.item_key, s.etag FROM collection c
+            JOIN superseded s USING (collection_no) WHERE c.account_no = ?1 LIMIT ?2)",
+    ] {
+        rest -= sql.run(text, values![account_no, rest])?;
+    }
+    Ok(rest)
+}
+
+/// Erases mirrored items, at most `limit`; returns how many.
+fn erase_items(sql: &Sql<'_>, account_no: i64, limit: u64) -> Result<u64> {
     sql.run(
         "DELETE FROM item WHERE (collection_no, item_key) IN
            (SELECT i.collection_no, i.item_key
             FROM collection c JOIN item i USING (collection_no) WHERE c.account_no = ?1 LIMIT ?2)",
-        values![account_no, limits::COMMIT_ROWS_MAX],
+        values![account_no, limit],
     )
 }
 

@@ -2,8 +2,9 @@
 
 use tidings_core::change::NewChange;
 use tidings_core::clock::Timestamp;
+use tidings_core::limits;
 
-use super::{Account, AccountStatus, change_of, get, list};
+use super::{Account, AccountStatus, change_of, get, list, watch};
 use crate::sql::values;
 use crate::{AuditEntry, Committed, Result, Store, audit};
 
@@ -24,10 +25,25 @@ pub struct SyncState {
     pub last_error: Option<String>,
     /// The discovered calendar home; absent keeps what is stored.
     pub home_url: Option<String>,
+    /// A look at the calendar list; absent when the pass did not take one.
+    pub look: Option<Look>,
+}
+
+/// A look at an account's calendar list.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// `list_gen` as the pass read it before it began.
+    pub list_gen: i64,
+    /// The provider's new cursor of the list.
+    pub list_token: Option<String>,
+    /// When the next pass must look at everything; absent keeps what is stored, as when only the list was
+    /// dirty.
+    pub poll_at: Option<Timestamp>,
 }
 
 impl Store {
-    /// Asks for a sync at once: raises `dirty_gen`, so that a pass under way is followed by another.
+    /// Asks for a sync of everything at once: raises `dirty_gen` of the account, of its list and of each of
+    /// its collections, so that a pass under way is followed by another.
     ///
     /// # Errors
     /// Not found.
@@ -37,13 +53,18 @@ impl Store {
         entry: Option<AuditEntry>,
         now: Timestamp,
     ) -> Result<()> {
-        self.write(2, move |tx| {
+        self.write(2 + limits::ACCOUNT_COLLECTIONS_MAX, move |tx| {
             let app_no = get(&tx.sql, account_no)?.app_no;
             tx.sql.run(
-                "UPDATE account SET dirty_gen = dirty_gen + 1,
+                "UPDATE account SET dirty_gen = dirty_gen + 1, list_gen = list_gen + 1,
                    next_sync_at = CASE WHEN next_sync_at < ?2 THEN next_sync_at ELSE ?2 END
                  WHERE account_no = ?1",
                 values![account_no, now.0],
+            )?;
+            tx.sql.run(
+                "UPDATE collection SET dirty_gen = dirty_gen + 1
+                 WHERE account_no = ?1 AND deleted_at IS NULL",
+                values![account_no],
             )?;
             if let Some(entry) = entry {
                 audit::insert(&tx.sql, Some(app_no), &entry, now)?;
@@ -55,7 +76,8 @@ impl Store {
     }
 
     /// Turns an account inactive, for a reason in plain words, and appends its `account.inactive`.
-    /// `false` when it was not active, and then nothing happens.
+    /// `false` when it was not active, and then nothing happens. Its subscriptions have ended: nobody can
+    /// renew or stop them.
     ///
     /// # Errors
     /// Not found.
@@ -67,11 +89,12 @@ impl Store {
         entry: AuditEntry,
         now: Timestamp,
     ) -> Result<bool> {
-        self.write(5, move |tx| {
+        self.write(5 + limits::ACCOUNT_COLLECTIONS_MAX, move |tx| {
             let account = get(&tx.sql, account_no)?;
             if account.status != AccountStatus::Active {
                 return Ok(false);
             }
+            watch::end(&tx.sql, account_no, now)?;
             tx.sql.run(
                 "UPDATE account SET status = 'inactive', status_reason = ?2, last_error = ?2,
                    failures = failures + 1, updated_at = ?3 WHERE account_no = ?1",
@@ -166,6 +189,19 @@ impl Store {
                     state.home_url,
                 ],
             )?;
+            if let Some(look) = state.look {
+                tx.sql.run(
+                    "UPDATE account SET list_synced_gen = ?2, list_token = ?3,
+                       poll_at = coalesce(?4, poll_at)
+                     WHERE account_no = ?1 AND deleted_at IS NULL",
+                    values![
+                        account_no,
+                        look.list_gen,
+                        look.list_token,
+                        look.poll_at.map(|at| at.0)
+                    ],
+                )?;
+            }
             Ok(())
         })
         .await

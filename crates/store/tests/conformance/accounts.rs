@@ -53,6 +53,8 @@ fn put(key: &str) -> ItemWrite {
         version: vec![1],
         series: None,
         recurrence_id: None,
+        starts_at: None,
+        ends_at: None,
         body: b"{}".into(),
     })
 }
@@ -74,6 +76,8 @@ pub(crate) async fn mirror_rows_and_changes_commit_together(world: &World) {
             collection_no: no,
             ctag: None,
             sync_token,
+            synced_gen: None,
+            window: None,
         });
         world.store.commit_mirror(commit, NOW)
     };

@@ -1,8 +1,9 @@
 //! What became of each change, as the ledger says it.
 
+use tidings_core::change::{NewChange, Origin, Subject};
 use tidings_core::delivery::Members;
-use tidings_core::hook::HookStatus;
-use tidings_core::id::ReplayId;
+use tidings_core::hook::{HookStatus, Selection};
+use tidings_core::id::{ChangeId, ReplayId};
 use tidings_store::{
     App, CursorWrite, Hook, HookUpdate, LedgerState, NewHook, ParkedWrite, Picks, Settle,
 };
@@ -88,6 +89,28 @@ pub(crate) async fn a_ledger_judges_by_the_version_in_force(world: &World) {
     let matched = vec![(app.app_no, 3)];
     world.settle(Settle { matched, ..Settle::default() }).await;
     assert_eq!(world.states(&hook).await, [Filtered, Delivered, Filtered]);
+}
+
+pub(crate) async fn an_echo_is_filtered_unless_it_is_asked_for(world: &World) {
+    use LedgerState::{Delivered, Filtered};
+    let app = world.app("a").await;
+    let quiet = world.hook(&app, None).await;
+    let selection = Selection { echoes: true, ..selection("*") };
+    let all = NewHook { selection, ..world.new_hook(&app) };
+    let all = world.create_hook(all).await;
+    let subject = || Subject {
+        provider: Some("google".into()),
+        collection_no: Some(1),
+        ..Subject::default()
+    };
+    let echo = NewChange { subject: subject(), ..world.change("event.updated") };
+    let seen = NewChange { origin: Origin::Provider, ..echo.clone() };
+    let seen = NewChange { id: ChangeId(world.ids.next(NOW)), ..seen };
+    world.store.publish(app.app_no, vec![echo, seen], None, NOW).await.unwrap();
+    let matched = vec![(app.app_no, 2)];
+    world.settle(Settle { matched, ..Settle::default() }).await;
+    assert_eq!(world.states(&quiet).await, [Filtered, Delivered]);
+    assert_eq!(world.states(&all).await, [Delivered, Delivered]);
 }
 
 pub(crate) async fn the_members_of_a_range_count_once_each(world: &World) {

@@ -1,5 +1,6 @@
 //! A fresh store and short words for what the cases put into it.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -201,6 +202,7 @@ pub(crate) fn selection(trigger: &str) -> Selection {
         user_no: None,
         account_no: None,
         collection_no: None,
+        echoes: false,
         filter: None,
         transform: None,
     }
@@ -231,6 +233,6 @@ pub(crate) fn did(action: &'static str) -> AuditEntry {
 }
 
 /// The numbers of some changes.
-pub(crate) fn seqs(changes: &[Change]) -> Vec<u64> {
-    changes.iter().map(|change| change.seq).collect()
+pub(crate) fn seqs(changes: &[impl Borrow<Change>]) -> Vec<u64> {
+    changes.iter().map(|change| change.borrow().seq).collect()
 }

@@ -20,6 +20,7 @@ impl World {
             failures: 0,
             last_error: None,
             home_url: Some("https://dav.example/ada/".into()),
+            look: None,
         };
         self.store.note_sync(account.account_no, state).await.unwrap();
     }
@@ -145,6 +146,8 @@ pub(crate) async fn the_mirror_is_read_in_order_of_bytes(world: &World) {
         version: vec![0, 255],
         series: Some("daily".into()),
         recurrence_id: None,
+        starts_at: None,
+        ends_at: None,
         body: b"{}".into(),
     };
     // A dictionary would say: a, B, c.
@@ -180,6 +183,8 @@ pub(crate) async fn a_deleted_calendar_is_erased_and_may_come_back(world: &World
         version: vec![1],
         series: None,
         recurrence_id: None,
+        starts_at: None,
+        ends_at: None,
         body: b"{}".into(),
     };
     commit.items = vec![(home, ItemWrite::Put(item("a"))), (work, ItemWrite::Put(item("a")))];
