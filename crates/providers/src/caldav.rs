@@ -6,9 +6,8 @@
 //! [`crate::icalendar`] splits each into items. Every request passes [`login::Login::authorize`]
 //! before it is sent; every answer that is not understood becomes a [`ProviderError`].
 
-use bytes::Bytes;
-use http::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method};
 use url::Url;
 
 use crate::error::ProviderError;
@@ -19,33 +18,13 @@ pub mod login;
 pub mod multistatus;
 pub mod probe;
 pub mod sync;
+pub mod write;
 
+#[cfg(test)]
+pub(crate) use crate::http::answer;
+pub use crate::http::{Request, Response};
 pub use href::Href;
 pub use login::Login;
-
-/// A request to send. Not yet authorised: see [`Login::authorize`].
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// `PROPFIND` or `REPORT`.
-    pub method: Method,
-    /// Where to.
-    pub url: Url,
-    /// All headers but `Host` and `Content-Length`; `Content-Type` exactly once.
-    pub headers: HeaderMap,
-    /// The XML document.
-    pub body: Bytes,
-}
-
-/// A response that arrived whole, within the limits of the caller.
-#[derive(Clone, Debug)]
-pub struct Response {
-    /// The status.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Bytes,
-}
 
 /// How far below a resource a request reaches (RFC 4918 section 10.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,19 +86,6 @@ impl Response {
             _ => Err(ProviderError::permanent(format!("{what}: the server answered {status}"))),
         }
     }
-
-    /// `Retry-After` in either form. A date is measured against the response's own `Date`, so no
-    /// clock of ours is involved.
-    fn retry_after_ms(&self) -> Option<u64> {
-        let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-        if let Ok(seconds) = text.parse::<u64>() {
-            return Some(seconds.saturating_mul(1000));
-        }
-        let sent = self.headers.get(DATE)?.to_str().ok()?;
-        let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp().as_millisecond();
-        let sent = jiff::fmt::rfc2822::parse(sent).ok()?.timestamp().as_millisecond();
-        u64::try_from(at.saturating_sub(sent)).ok()
-    }
 }
 
 /// `text` with the characters escaped that XML gives a meaning.
@@ -134,15 +100,6 @@ pub fn escape(text: &str) -> String {
         }
     }
     escaped
-}
-
-#[cfg(test)]
-pub(crate) fn answer(status: u16, body: impl Into<Bytes>) -> Response {
-    Response {
-        status: StatusCode::from_u16(status).unwrap(),
-        headers: HeaderMap::new(),
-        body: body.into(),
-    }
 }
 
 #[cfg(test)]
@@ -167,25 +124,9 @@ mod tests {
                 ProviderError::TokenRefused { .. } => "token",
                 ProviderError::Gone { .. } => "gone",
                 ProviderError::Permanent { .. } => "permanent",
+                _ => "of a write",
             };
             assert_eq!(got, expected, "{status}");
-        }
-    }
-
-    #[test]
-    fn retry_after_is_read_in_both_forms() {
-        for (text, expected) in [
-            ("7", Some(7000)),
-            ("Sat, 21 Nov 2026 05:00:30 GMT", Some(30_000)),
-            ("Sat, 21 Nov 2026 04:59:00 GMT", None),
-            ("soon", None),
-        ] {
-            let mut response = answer(503, "");
-            response.headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
-            response
-                .headers
-                .insert(DATE, HeaderValue::from_static("Sat, 21 Nov 2026 05:00:00 GMT"));
-            assert_eq!(response.retry_after_ms(), expected, "{text}");
         }
     }
 }

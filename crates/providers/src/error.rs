@@ -31,6 +31,24 @@ pub enum ProviderError {
         /// What happened.
         why: String,
     },
+    /// What is there is not what we thought (409, 412): read it again, then decide. Of writes only.
+    #[error("{why}")]
+    Conflict {
+        /// What happened.
+        why: String,
+    },
+    /// What was to be written is not acceptable (400, 422). Of writes only.
+    #[error("{why}")]
+    Invalid {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// This object or calendar is not ours to do that with (a lasting 403); others may be.
+    #[error("{why}")]
+    Forbidden {
+        /// What is missing and what to do.
+        why: String,
+    },
     /// It will not get better by asking again: wrong address, not a calendar server, no permission.
     #[error("{why}")]
     Permanent {
@@ -43,6 +61,20 @@ impl ProviderError {
     /// A [`ProviderError::Retry`] without a wish of the server.
     pub fn retry(why: impl Into<String>) -> Self {
         Self::Retry { after_ms: None, why: why.into() }
+    }
+
+    /// What happened, without the reaction.
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Retry { why, .. }
+            | Self::Reauthorise { why }
+            | Self::TokenRefused { why }
+            | Self::Gone { why }
+            | Self::Conflict { why }
+            | Self::Invalid { why }
+            | Self::Forbidden { why }
+            | Self::Permanent { why } => why,
+        }
     }
 
     /// A [`ProviderError::Permanent`].

@@ -1,7 +1,10 @@
 //! The normalised calendar event: the body of a mirrored item and of its changes. Field names and
 //! vocabulary follow what receivers of calendar webhooks expect (camel case, ISO 8601 in UTC).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A single event, a series master, or one exception of a series.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +64,9 @@ pub struct Event {
     /// On an exception: the start that this instance would have had; same form as `start`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub recurrence_id: Option<String>,
+    /// Custom properties that were given through our API, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub properties: BTreeMap<String, String>,
     /// The provider's own object.
     pub original: Original,
 }
@@ -89,13 +95,29 @@ pub struct Conference {
 
 /// What the provider sent for this item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Original {
-    /// The resource, as the server spelled it.
-    pub href: String,
-    /// Its entity tag, as the server spelled it. Items of one resource share it.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub etag: Option<String>,
-    /// A VCALENDAR with this item's VEVENT as it was sent (unfolded), without its siblings and
-    /// time zone definitions.
-    pub icalendar: String,
+#[serde(untagged)]
+pub enum Original {
+    /// A part of a CalDAV resource.
+    Resource {
+        /// The resource, as the server spelled it.
+        href: String,
+        /// Its entity tag, as the server spelled it. Items of one resource share it.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        etag: Option<String>,
+        /// A VCALENDAR with this item's VEVENT as it was sent (unfolded), without its siblings and
+        /// time zone definitions.
+        icalendar: String,
+    },
+    /// The JSON object of a provider that speaks JSON.
+    Object(Value),
+}
+
+impl Original {
+    /// The iCalendar text of a CalDAV item.
+    pub fn icalendar(&self) -> Option<&str> {
+        match self {
+            Self::Resource { icalendar, .. } => Some(icalendar),
+            Self::Object(_) => None,
+        }
+    }
 }

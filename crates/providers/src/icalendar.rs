@@ -12,27 +12,13 @@ use tidings_core::limits::{PROVIDER_ITEM_BYTES_MAX, RESOURCE_ITEMS_MAX};
 
 use crate::caldav::Href;
 use crate::event::{Attendee, Conference, Event, Original};
+pub use crate::item::Item;
 use lines::Component;
 use time::{Time, Zones};
 
 mod lines;
-mod time;
-
-/// One mirrored object: a single event, a series master, or an exception of a series.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Item {
-    /// Its identity within the calendar: the resource's key, and for an exception `#` and the
-    /// moment that it replaces (`/u/work/a.ics#20261203T080000Z`).
-    pub key: String,
-    /// A hash of what it says. Equal versions: nothing to tell, though the entity tag differs.
-    pub version: String,
-    /// The key of the series' master, on an exception.
-    pub series: Option<String>,
-    /// The moment that an exception replaces, as in its key.
-    pub recurrence_id: Option<String>,
-    /// The normalised body.
-    pub event: Event,
-}
+pub(crate) mod time;
+pub mod write;
 
 /// Why a resource could not be read. It must not stop its calendar: keep the mirror as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +45,13 @@ pub fn resource_of(key: &str) -> &str {
 /// # Errors
 /// [`Malformed`] when nothing can be said about the resource.
 pub fn items(href: &Href, etag: Option<&str>, text: &str) -> Result<Vec<Item>, Malformed> {
+    let listed = listed(href, etag, text)?.into_iter();
+    let items: BTreeMap<_, _> = listed.map(|item| (item.key.clone(), item)).collect();
+    Ok(items.into_values().collect())
+}
+
+/// As [`items`], in the order of the VEVENTs, one of each.
+fn listed(href: &Href, etag: Option<&str>, text: &str) -> Result<Vec<Item>, Malformed> {
     if text.len() > PROVIDER_ITEM_BYTES_MAX {
         return Err(Malformed::TooLarge);
     }
@@ -75,12 +68,8 @@ pub fn items(href: &Href, etag: Option<&str>, text: &str) -> Result<Vec<Item>, M
         return Err(Malformed::TooLarge);
     }
     let zones = Zones::of(&calendar);
-    let mut items = BTreeMap::new();
-    for (parsed, raw) in parsed.into_iter().zip(&raw) {
-        let item = Source { href, etag, zones: &zones, parsed, raw }.item();
-        items.insert(item.key.clone(), item);
-    }
-    Ok(items.into_values().collect())
+    let both = parsed.into_iter().zip(&raw);
+    Ok(both.map(|(parsed, raw)| Source { href, etag, zones: &zones, parsed, raw }.item()).collect())
 }
 
 /// One VEVENT, in both forms that we have of it, with its surroundings.
@@ -105,6 +94,8 @@ impl Source<'_> {
         let context: Vec<&str> =
             times.iter().map(|time| time.as_deref().unwrap_or_default()).collect();
         Item {
+            resource: self.href.key.clone(),
+            etag: self.etag.unwrap_or_default().to_owned(),
             version: self.raw.version(&context),
             recurrence_id: replaces.map(Time::compact),
             key,
@@ -139,7 +130,8 @@ impl Source<'_> {
             recurrence: self.raw.value("RRULE").map(Into::into),
             recurring_event_id: series,
             recurrence_id: replaces.map(|time| time.to_string()),
-            original: Original {
+            properties: self.properties(),
+            original: Original::Resource {
                 href: self.href.sent.clone(),
                 etag: self.etag.map(Into::into),
                 icalendar: self.raw.icalendar(),
@@ -171,6 +163,12 @@ impl Source<'_> {
         let parts: Vec<&str> = entry.values.iter().filter_map(ICalendarValue::as_text).collect();
         let text = parts.join(",");
         (!text.is_empty()).then_some(text)
+    }
+
+    /// Custom properties of ours.
+    fn properties(&self) -> BTreeMap<String, String> {
+        let text = self.raw.value(write::PROPERTIES).map(write::unescaped);
+        text.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default()
     }
 
     fn privacy(&self) -> &'static str {

@@ -3,8 +3,23 @@
 
 pub mod caldav;
 pub mod diff;
+pub mod draft;
+pub mod errand;
 pub mod error;
 pub mod event;
+pub mod google;
+pub mod http;
 pub mod icalendar;
+pub mod item;
+pub mod listed;
+pub mod microsoft;
+pub mod oauth;
+pub mod occurrences;
+pub mod provider;
+pub mod rule;
+pub mod settings;
+pub mod zone;
+pub mod zoom;
 
 pub use error::ProviderError;
+pub use provider::Provider;

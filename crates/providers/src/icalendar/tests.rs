@@ -47,7 +47,7 @@ fn a_series_is_split_into_its_master_and_its_exceptions() {
     assert_eq!(late.event.start.as_deref(), Some("2026-12-04T10:00:00.000Z"));
     assert_eq!(late.event.end.as_deref(), Some("2026-12-04T10:15:00.000Z"));
     assert!(items.iter().all(|item| resource_of(&item.key) == "/u/work/a.ics"));
-    assert!(!late.event.original.icalendar.contains("RRULE"));
+    assert!(!late.event.original.icalendar().unwrap().contains("RRULE"));
 }
 
 #[test]

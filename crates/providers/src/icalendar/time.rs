@@ -13,7 +13,7 @@ use tidings_core::limits::ICALENDAR_OBSERVANCES_MAX;
 
 /// A DATE or DATE-TIME value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Time {
+pub(crate) enum Time {
     /// Days since the Unix epoch.
     Date(i64),
     /// Seconds since the Unix epoch.
@@ -23,7 +23,7 @@ pub(super) enum Time {
 const DAY_S: i64 = 86_400;
 
 impl Time {
-    pub(super) fn plus_seconds(self, seconds: i64) -> Self {
+    pub(crate) fn plus_seconds(self, seconds: i64) -> Self {
         match self {
             Self::Date(day) => Self::Date(day.saturating_add(seconds.div_euclid(DAY_S))),
             Self::Moment(at) => Self::Moment(at.saturating_add(seconds)),
@@ -35,7 +35,7 @@ impl Time {
     }
 
     /// `20261202` or `20261202T090000Z`: one spelling for each moment, for keys.
-    pub(super) fn compact(self) -> String {
+    pub(crate) fn compact(self) -> String {
         let text: String = self.to_string().chars().filter(|c| !matches!(c, '-' | ':')).collect();
         text.replace(".000", "")
     }
