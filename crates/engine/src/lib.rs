@@ -6,6 +6,7 @@ mod consent;
 mod deliver;
 mod dispatch;
 pub mod egress;
+pub mod errand;
 mod fair;
 mod hook;
 mod lane;
@@ -21,6 +22,7 @@ pub mod run;
 mod settle;
 #[cfg(test)]
 mod simulation;
+pub mod subscriptions;
 pub mod sync;
 mod target;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tidings_core::change::types;
 use tidings_providers::diff::diff;
 use tidings_providers::event::Event;
-use tidings_providers::icalendar;
+use tidings_providers::item;
 use tidings_store::{Item, ItemWrite};
 
 /// One difference between a resource and the mirror.
@@ -65,7 +65,7 @@ pub fn differences(mirror: &[Item], fetched: Vec<Item>) -> Vec<Difference> {
 }
 
 /// A provider's item as the mirror keeps it; its body is the event with its key as `id`.
-pub fn mirrored(item: icalendar::Item, etag: &str) -> Item {
+pub fn mirrored(item: item::Item) -> Item {
     #[derive(Serialize)]
     struct Identified<'a> {
         id: &'a str,
@@ -74,12 +74,15 @@ pub fn mirrored(item: icalendar::Item, etag: &str) -> Item {
     }
     let body = serde_json::to_vec(&Identified { id: &item.key, event: &item.event })
         .expect("an event is texts and lists of texts");
+    let (starts_at, ends_at) = item.event.span_ms();
     Item {
-        resource: icalendar::resource_of(&item.key).to_owned(),
-        etag: etag.to_owned(),
+        resource: item.resource,
+        etag: item.etag,
         version: item.version.into_bytes(),
         series: item.series,
         recurrence_id: item.recurrence_id,
+        starts_at,
+        ends_at,
         key: item.key,
         body,
     }
@@ -92,11 +95,13 @@ mod tests {
     fn item(key: &str, version: &str) -> Item {
         Item {
             key: key.into(),
-            resource: icalendar::resource_of(key).into(),
+            resource: key.split('#').next().unwrap().into(),
             etag: "e".into(),
             version: version.into(),
             series: None,
             recurrence_id: None,
+            starts_at: None,
+            ends_at: None,
             body: b"{}".to_vec(),
         }
     }

@@ -5,12 +5,20 @@
 //! repeats at most reading. The first pass is a silent baseline.
 
 mod batch;
-mod body;
+pub(crate) mod body;
 mod cadence;
-mod calendar;
-mod client;
+pub(crate) mod caldav;
+pub(crate) mod client;
+mod google;
+mod locks;
+mod microsoft;
 mod pass;
+mod providers;
+mod pull;
 mod run;
+mod source;
+pub(crate) mod tokens;
+pub(crate) mod zoom;
 
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
@@ -19,27 +27,24 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tidings_core::change::types;
-use tidings_core::clock::Clock;
+use tidings_core::clock::Timestamp;
 use tidings_core::id::Ids;
 use tidings_core::limits::SYNC_PASS_DEADLINE_MS;
-use tidings_core::seal::Keyring;
 use tidings_providers::error::ProviderError;
-use tidings_store::{Account, Store, SyncState};
+use tidings_store::{Account, Look, Store, SyncState};
 
 use self::body::Teller;
 pub use self::cadence::Cadence;
 use self::client::Client;
 use self::pass::{Done, Pass, asked_ms, audit};
-use crate::egress::Egress;
+pub use self::providers::Providers;
+use self::source::Source;
+use crate::subscriptions;
 
 /// Watches the accounts of a store.
 #[derive(Debug)]
 pub struct Syncer {
-    store: Store,
-    egress: Arc<Egress>,
-    keyring: Keyring,
-    clock: Clock,
-    ids: Ids,
+    providers: Arc<Providers>,
     cadence: Cadence,
     /// Accounts with a pass under way.
     busy: Mutex<HashSet<i64>>,
@@ -60,7 +65,7 @@ pub enum Passed {
 
 /// Why a pass does not go on.
 #[derive(Debug)]
-enum Stop {
+pub(crate) enum Stop {
     Provider(ProviderError),
     Store(tidings_store::Error),
     /// An answer is longer than we read.
@@ -83,70 +88,71 @@ impl From<tidings_store::Error> for Stop {
 
 impl Stop {
     /// Puts what only some steps can react to into words.
-    fn explained(self) -> Self {
+    pub(crate) fn explained(self) -> Self {
         match self {
-            Self::TooLarge => {
-                ProviderError::permanent("the calendar server's answer is too large").into()
-            }
+            Self::TooLarge => ProviderError::permanent("the provider's answer is too large").into(),
             other => other,
         }
     }
 }
 
 impl Syncer {
-    /// A syncer for all accounts of `store`. `egress` and its policy guard every request.
-    pub fn new(
-        store: Store,
-        egress: Arc<Egress>,
-        keyring: Keyring,
-        clock: Clock,
-        ids: Ids,
-        cadence: Cadence,
-    ) -> Self {
-        Self { store, egress, keyring, clock, ids, cadence, busy: Mutex::default() }
+    /// A syncer for all accounts of the store of `providers`.
+    pub fn new(providers: Arc<Providers>, cadence: Cadence) -> Self {
+        Self { providers, cadence, busy: Mutex::default() }
     }
 
-    /// One bounded pass over an account, whatever is due. What went wrong at the provider is written
-    /// into the account.
+    /// One bounded pass over an account: over everything when that is due, else over what is dirty. What
+    /// went wrong at the provider is written into the account.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn pass(&self, account: Account) -> tidings_store::Result<Passed> {
+        let client = match Client::new(&self.providers, &account) {
+            Ok(client) => client,
+            Err(error) => {
+                let trouble = Trouble { calendar: None, error };
+                return self.note(&account, Done::default(), Some(trouble)).await;
+            }
+        };
         let deadline = Duration::from_millis(SYNC_PASS_DEADLINE_MS);
-        let look = AssertUnwindSafe(tokio::time::timeout(deadline, self.look(&account)));
+        let look = AssertUnwindSafe(tokio::time::timeout(deadline, self.look(&account, &client)));
         let outcome = match look.catch_unwind().await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(ProviderError::retry(
-                "the calendar server is too slow; the rest is read next time",
-            )
-            .into()),
+            Ok(Err(_)) => {
+                Err(ProviderError::retry("the provider is too slow; the rest is read next time")
+                    .into())
+            }
             Err(_) => Err(ProviderError::permanent(
                 "reading the account failed inside tidings; please report it",
             )
             .into()),
         };
         match outcome.map_err(Stop::explained) {
-            Ok(Done { home, trouble: None }) => self.note(&account, home, None).await,
-            Ok(Done { home, trouble: Some((calendar, error)) }) => {
-                self.note(&account, home, Some((Some(calendar), error))).await
+            Ok(mut done) => {
+                let trouble = done.trouble.take();
+                let trouble =
+                    trouble.map(|(calendar, error)| Trouble { calendar: Some(calendar), error });
+                self.note(&account, done, trouble).await
             }
             Err(Stop::Provider(ProviderError::Reauthorise { why })) => {
-                self.deactivate(&account, why).await
+                self.deactivate(&account, client.generation(), why).await
             }
-            Err(Stop::Provider(error)) => self.note(&account, None, Some((None, error))).await,
+            Err(Stop::Provider(error)) => {
+                let trouble = Trouble { calendar: None, error };
+                self.note(&account, Done::default(), Some(trouble)).await
+            }
             Err(Stop::AccountGone | Stop::TooLarge) => Ok(Passed::Gone),
             Err(Stop::Store(error)) => Err(error),
         }
     }
 
-    async fn look(&self, account: &Account) -> Result<Done, Stop> {
-        let login = client::login(&self.keyring, account)?;
-        let pass = Pass {
-            store: &self.store,
-            ids: &self.ids,
-            client: Client::new(&self.egress, login),
-            teller: Teller { account, ids: &self.ids, now: self.clock.now() },
-        };
+    async fn look(&self, account: &Account, client: &Client<'_>) -> Result<Done, Stop> {
+        let Providers { ids, clock, .. } = &*self.providers;
+        let source = Source::of(&self.providers, account, client)?;
+        let teller = Teller { account, ids, now: clock.now() };
+        let poll = source.polls_always() || account.poll_at.is_none_or(|at| at <= teller.now);
+        let pass = Pass { providers: &self.providers, source, teller, poll };
         pass.run().await
     }
 
@@ -155,56 +161,95 @@ impl Syncer {
     async fn note(
         &self,
         account: &Account,
-        home: Option<String>,
-        trouble: Option<(Option<String>, ProviderError)>,
+        done: Done,
+        trouble: Option<Trouble>,
     ) -> tidings_store::Result<Passed> {
-        let Some(after) = self.store.account(account.account_no).await? else {
+        let Providers { store, clock, ids, .. } = &*self.providers;
+        let Some(after) = store.account(account.account_no).await? else {
             return Ok(Passed::Gone);
         };
-        let now = self.clock.now();
+        let now = clock.now();
         let life = Cadence::last_life(after.created_at, after.last_change_at);
-        let usual = self.cadence.wait_ms(now.0 - life.0, self.ids.fraction());
+        let pushed = subscriptions::all_pushed(store, account, now).await?;
+        let usual = self.cadence.wait_ms(now.0 - life.0, pushed, ids.fraction());
+        let polled = done.polled.then(|| now.plus_ms(usual));
         let failures = trouble.as_ref().map_or(0, |_| account.failures.saturating_add(1));
-        let wait = match &trouble {
-            None => usual,
-            Some((calendar, error)) => {
-                let asked = asked_ms(error);
-                let backoff = self.cadence.backoff_ms(failures, asked, self.ids.fraction());
-                let asked = self.cadence.backoff_ms(1, asked, 0.0);
-                if calendar.is_some() { backoff.min(usual).max(asked) } else { backoff }
-            }
+        let next_sync_at = match &trouble {
+            None => polled.or(account.poll_at).unwrap_or_else(|| now.plus_ms(usual)),
+            Some(trouble) => now.plus_ms(self.wait_ms(trouble, failures, usual)),
         };
-        let reached = trouble.as_ref().is_none_or(|(calendar, _)| calendar.is_some());
-        let last_error = trouble.as_ref().map(|(calendar, error)| match calendar {
-            Some(name) => format!("calendar {name}: {error}"),
-            None => error.to_string(),
-        });
+        let next_sync_at =
+            done.again_ms.map_or(next_sync_at, |again| next_sync_at.min(now.plus_ms(again)));
+        let reached = trouble.as_ref().is_none_or(|trouble| trouble.calendar.is_some());
         let state = SyncState {
             synced_gen: account.dirty_gen,
-            next_sync_at: now.plus_ms(wait),
+            next_sync_at,
             last_sync_at: reached.then_some(now),
             last_change_at: None,
             failures,
-            last_error,
-            home_url: home,
+            last_error: trouble.as_ref().map(ToString::to_string),
+            home_url: done.home,
+            look: done.look.map(|look| Look { poll_at: polled, ..look }),
         };
-        self.store.note_sync(account.account_no, state).await?;
-        Ok(trouble.map_or(Passed::Synced, |(_, error)| Passed::Failed(error)))
+        store.note_sync(account.account_no, state).await?;
+        Ok(trouble.map_or(Passed::Synced, |trouble| Passed::Failed(trouble.error)))
     }
 
-    /// The credentials were refused. Not a word of it when the owner has changed them meanwhile.
-    async fn deactivate(&self, account: &Account, why: String) -> tidings_store::Result<Passed> {
-        let now = self.clock.now();
-        let current = self.store.account(account.account_no).await?;
-        let Some(current) = current else { return Ok(Passed::Gone) };
-        if current.credential != account.credential || current.username != account.username {
-            let error = ProviderError::retry(why);
-            return self.note(account, None, Some((None, error))).await;
+    /// How long trouble makes us wait, ms, when we would `usual`ly wait so long.
+    fn wait_ms(&self, trouble: &Trouble, failures: u32, usual: i64) -> i64 {
+        let asked = asked_ms(&trouble.error);
+        let backoff = self.cadence.backoff_ms(failures, asked, self.providers.ids.fraction());
+        let asked = self.cadence.backoff_ms(1, asked, 0.0);
+        if trouble.calendar.is_some() { backoff.min(usual).max(asked) } else { backoff }
+    }
+
+    /// The credentials of that generation were refused. Not a word of it when there are others
+    /// meanwhile.
+    async fn deactivate(
+        &self,
+        account: &Account,
+        generation: i64,
+        why: String,
+    ) -> tidings_store::Result<Passed> {
+        let Providers { store, clock, ids, .. } = &*self.providers;
+        let Some(current) = store.account(account.account_no).await? else {
+            return Ok(Passed::Gone);
+        };
+        if current.credential_gen != generation || current.username != account.username {
+            let trouble = Trouble { calendar: None, error: ProviderError::retry(why) };
+            return self.note(account, Done::default(), Some(trouble)).await;
         }
-        let teller = Teller { account, ids: &self.ids, now };
-        let change = teller.account(types::ACCOUNT_INACTIVE, "inactive", Some(&why));
-        let entry = audit("account.inactive", account.id.to_string());
-        self.store.deactivate_account(account.account_no, why, change, entry, now).await?;
+        inactivate(store, ids, account, why, clock.now()).await?;
         Ok(Passed::Deactivated)
+    }
+}
+
+/// Turns an account inactive and tells it.
+pub(crate) async fn inactivate(
+    store: &Store,
+    ids: &Ids,
+    account: &Account,
+    why: String,
+    now: Timestamp,
+) -> tidings_store::Result<()> {
+    let teller = Teller { account, ids, now };
+    let change = teller.account(types::ACCOUNT_INACTIVE, "inactive", Some(&why));
+    let entry = audit("account.inactive", account.id.to_string());
+    store.deactivate_account(account.account_no, why, change, entry, now).await?;
+    Ok(())
+}
+
+/// What went wrong, and with which calendar, unless with all of them.
+struct Trouble {
+    calendar: Option<String>,
+    error: ProviderError,
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.calendar {
+            Some(name) => write!(f, "calendar {name}: {}", self.error),
+            None => self.error.fmt(f),
+        }
     }
 }

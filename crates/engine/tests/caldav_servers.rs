@@ -6,6 +6,8 @@
 mod watched;
 #[path = "caldav_servers/world.rs"]
 mod world;
+#[path = "caldav_servers/writing.rs"]
+mod writing;
 
 use tidings_engine::sync::Passed;
 use tidings_providers::error::ProviderError;
@@ -23,6 +25,26 @@ async fn radicale_tells_every_change_once() {
 #[tokio::test]
 async fn xandikos_tells_every_change_once() {
     story(Kind::Xandikos).await;
+}
+
+#[tokio::test]
+async fn radicale_is_written_to() {
+    written(Kind::Radicale).await;
+}
+
+#[tokio::test]
+async fn xandikos_is_written_to() {
+    written(Kind::Xandikos).await;
+}
+
+async fn written(kind: Kind) {
+    let mut world = World::start(kind).await;
+    world.make_calendar("work").await;
+    world.connect("secret").await;
+    world.watched.expect(&["account.connected"]).await;
+    writing::single_events(&mut world).await;
+    writing::listed_addresses(&mut world).await;
+    writing::series(&mut world).await;
 }
 
 async fn story(kind: Kind) {

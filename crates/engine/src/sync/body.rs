@@ -52,15 +52,15 @@ impl<'a> CalendarPart<'a> {
 }
 
 /// Writes the changes of one account.
-pub(super) struct Teller<'a> {
-    pub(super) account: &'a Account,
-    pub(super) ids: &'a Ids,
-    pub(super) now: Timestamp,
+pub(crate) struct Teller<'a> {
+    pub(crate) account: &'a Account,
+    pub(crate) ids: &'a Ids,
+    pub(crate) now: Timestamp,
 }
 
 impl Teller<'_> {
     /// `account.connected` or `account.inactive`.
-    pub(super) fn account(&self, kind: &str, status: &str, reason: Option<&str>) -> NewChange {
+    pub(crate) fn account(&self, kind: &str, status: &str, reason: Option<&str>) -> NewChange {
         let account = self.account_part(Some(AccountState { status, reason }));
         self.change(kind, &Body { account, calendar: None, event: None })
     }
@@ -81,7 +81,7 @@ impl Teller<'_> {
     }
 
     /// `event.*`: the event as the mirror holds it, or last held it.
-    pub(super) fn event(&self, kind: &str, collection: &Collection, item: &Item) -> NewChange {
+    pub(crate) fn event(&self, kind: &str, collection: &Collection, item: &Item) -> NewChange {
         let event =
             serde_json::from_slice(&item.body).expect("the mirror holds JSON of our making");
         let account = self.account_part(None);

@@ -2,6 +2,18 @@
 
 use tidings_core::clock::Timestamp;
 use tidings_core::limits;
+use tidings_store::Account;
+
+/// How often the whole list of an account's calendars is read though its provider tells what changed in
+/// it: it does not tell everything.
+const WEEK: i64 = 7 * 24 * 60 * MINUTE;
+
+/// Whether the account's week began since its last pass: each account's begins at another time.
+pub(super) fn begins_a_week(account: &Account, now: Timestamp) -> bool {
+    let offset = (account.account_no % 1_009) * WEEK / 1_009;
+    let week = |at: Timestamp| (at.0 + offset).div_euclid(WEEK);
+    account.last_sync_at.is_some_and(|last| week(last) < week(now))
+}
 
 /// Waits between passes, ms. Whoever was busy lately is looked at more often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +24,8 @@ pub struct Cadence {
     pub normal: i64,
     /// Wait once nothing happened for [`Cadence::idle_after`].
     pub idle: i64,
+    /// Wait while every calendar is pushed, whatever happens: the poll only finds what pushes lost.
+    pub pushed: i64,
     /// How long a change counts as fresh.
     pub fast_for: i64,
     /// How long an account must be silent to count as idle.
@@ -25,13 +39,14 @@ pub struct Cadence {
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
 
-/// 60 s for 10 min after a change, then 5 min, 15 min after a day of silence.
+/// 60 s for 10 min after a change, then 5 min, 15 min after a day of silence or while changes are pushed.
 impl Default for Cadence {
     fn default() -> Self {
         Self {
             fast: MINUTE,
             normal: 5 * MINUTE,
             idle: 15 * MINUTE,
+            pushed: 15 * MINUTE,
             fast_for: 10 * MINUTE,
             idle_after: 24 * 60 * MINUTE,
             backoff: 2 * SECOND,
@@ -47,16 +62,19 @@ impl Cadence {
             fast: SECOND,
             normal: SECOND,
             idle: SECOND,
+            pushed: SECOND,
             backoff: SECOND,
             backoff_max: 5 * SECOND,
             ..Self::default()
         }
     }
 
-    /// The wait, ms, after a pass that ended well `quiet_ms` after the last change. `fraction` in
-    /// `0.0..1.0` spreads it by +-10 %.
-    pub fn wait_ms(&self, quiet_ms: i64, fraction: f64) -> i64 {
-        let wait = if quiet_ms < self.fast_for {
+    /// The wait, ms, after a pass that ended well `quiet_ms` after the last change, with or without
+    /// pushes. `fraction` in `0.0..1.0` spreads it by +-10 %.
+    pub fn wait_ms(&self, quiet_ms: i64, pushed: bool, fraction: f64) -> i64 {
+        let wait = if pushed {
+            self.pushed
+        } else if quiet_ms < self.fast_for {
             self.fast
         } else if quiet_ms < self.idle_after {
             self.normal
@@ -89,13 +107,14 @@ mod tests {
     #[test]
     fn silence_slows_polling_down() {
         let cadence = Cadence::default();
-        for (quiet, fraction, expected) in [
-            (0, 0.5, MINUTE),
-            (10 * MINUTE - 1, 0.0, 54 * SECOND),
-            (10 * MINUTE, 0.5, 5 * MINUTE),
-            (24 * 60 * MINUTE, 0.5, 15 * MINUTE),
+        for (quiet, pushed, fraction, expected) in [
+            (0, false, 0.5, MINUTE),
+            (10 * MINUTE - 1, false, 0.0, 54 * SECOND),
+            (10 * MINUTE, false, 0.5, 5 * MINUTE),
+            (24 * 60 * MINUTE, false, 0.5, 15 * MINUTE),
+            (0, true, 0.5, 15 * MINUTE),
         ] {
-            assert_eq!(cadence.wait_ms(quiet, fraction), expected, "{quiet} {fraction}");
+            assert_eq!(cadence.wait_ms(quiet, pushed, fraction), expected, "{quiet} {pushed}");
         }
     }
 

@@ -33,7 +33,7 @@ impl Syncer {
     /// they committed holds, the rest is read after the next start.
     pub async fn run(self, mut shutdown: watch::Receiver<bool>) {
         let this = Arc::new(self);
-        let mut announcements = this.store.committed();
+        let mut announcements = this.providers.store.committed();
         let mut passes = JoinSet::new();
         while !*shutdown.borrow() {
             let wait = match this.begin(&mut passes).await {
@@ -61,7 +61,7 @@ impl Syncer {
         }
         // Those under way are still due in the store.
         let limit = SYNC_PASSES_MAX as u32;
-        let due = self.store.due_accounts(self.clock.now(), limit).await?;
+        let due = self.providers.store.due_accounts(self.providers.clock.now(), limit).await?;
         let idle = due.into_iter().filter_map(|account| self.claim(account));
         for (account, claim) in idle.take(room) {
             passes.spawn(async move { claim.pass(account).await });
@@ -78,10 +78,10 @@ impl Syncer {
     /// How long there is nothing to begin.
     async fn until_due(&self, full: bool) -> Duration {
         let longest = Duration::from_millis(SYNC_LOOK_MS);
-        let due = self.store.next_account_due().await.ok().flatten();
+        let due = self.providers.store.next_account_due().await.ok().flatten();
         match due {
             Some(due) if !full => {
-                let wait = u64::try_from(due.0 - self.clock.now().0).unwrap_or(0);
+                let wait = u64::try_from(due.0 - self.providers.clock.now().0).unwrap_or(0);
                 Duration::from_millis(wait).clamp(LOOK_AGAIN, longest)
             }
             _ => longest,

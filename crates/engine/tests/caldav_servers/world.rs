@@ -37,6 +37,8 @@ impl World {
             collection_no: known.unwrap().collection_no,
             ctag: Some("other".into()),
             sync_token: Some(token.into()),
+            synced_gen: None,
+            window: None,
         });
         assert!(self.watched.store.commit_mirror(commit, self.watched.clock.now()).await.unwrap());
     }

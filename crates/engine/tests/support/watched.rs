@@ -10,7 +10,8 @@ use tidings_core::egress::EgressPolicy;
 use tidings_core::id::{AccountId, AppId, Ids};
 use tidings_core::seal::{Keyring, Place};
 use tidings_engine::egress::{Egress, Resolver, Tls};
-use tidings_engine::sync::{Cadence, Passed, Syncer};
+use tidings_engine::sync::{Cadence, Passed, Providers, Syncer};
+use tidings_providers::settings::Settings;
 use tidings_store::{Account, App, AuditEntry, Collection, NewAccount, NewApp, Store};
 
 pub(crate) struct Watched {
@@ -84,13 +85,17 @@ impl Watched {
     }
 
     pub(crate) fn syncer(&self) -> Syncer {
-        Syncer::new(
+        Syncer::new(Arc::new(self.providers()), Cadence::quick())
+    }
+
+    pub(crate) fn providers(&self) -> Providers {
+        Providers::new(
             self.store.clone(),
             Arc::clone(&self.egress),
             self.keyring.clone(),
             self.clock.clone(),
             self.ids.clone(),
-            Cadence::quick(),
+            Settings::default(),
         )
     }
 

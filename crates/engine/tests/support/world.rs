@@ -156,6 +156,7 @@ impl World {
                 user_no: None,
                 account_no: None,
                 collection_no: None,
+                echoes: false,
                 filter: None,
                 transform: None,
             },

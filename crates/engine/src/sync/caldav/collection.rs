@@ -8,23 +8,18 @@ use tidings_providers::caldav::probe::Calendar;
 use tidings_providers::caldav::sync::{self, Member, Page};
 use tidings_providers::error::ProviderError;
 use tidings_providers::icalendar::{self, Malformed};
-use tidings_store::{Collection, CollectionWrite, Item, ItemWrite, Store};
+use tidings_store::Item;
 
-use super::Stop;
-use super::batch::Batch;
-use super::body::Teller;
-use super::client::Client;
 use crate::mirror;
+use crate::sync::Stop;
+use crate::sync::client::Client;
+use crate::sync::pull::Pull;
 
 /// What a calendar's sync works with.
-pub(super) struct Watch<'a> {
-    pub(super) store: &'a Store,
+pub(super) struct Watch<'a, 'p> {
     pub(super) client: &'a Client<'a>,
-    pub(super) teller: &'a Teller<'a>,
     pub(super) calendar: &'a Calendar,
-    pub(super) collection: &'a Collection,
-    /// Whether this is the baseline: the mirror is filled, nothing is told.
-    pub(super) silent: bool,
+    pub(super) pull: &'a mut Pull<'p>,
 }
 
 /// What changed since the last look, and the cursor for the next one.
@@ -41,35 +36,28 @@ struct Resource {
     items: Result<Vec<Item>, Malformed>,
 }
 
-impl Watch<'_> {
+impl Watch<'_, '_> {
     /// Compares the calendar with the mirror. What went is told before what came, so that an event
     /// that only moved to another address is there in the end.
-    pub(super) async fn sync(&self) -> Result<(), Stop> {
+    pub(super) async fn sync(mut self) -> Result<(), Stop> {
         let found = self.find().await?;
-        let mut batch = Batch::new(self.store, self.teller.account, self.teller.now);
-        let no = self.collection.collection_no;
+        let no = self.pull.collection.collection_no;
         for resources in found.removed.chunks(CALDAV_MULTIGET_CHUNK) {
-            for item in self.store.items_of(no, resources.to_vec()).await? {
-                self.write(&mut batch, mirror::Difference::Deleted(item)).await?;
+            for item in self.pull.store.items_of(no, resources.to_vec()).await? {
+                self.pull.write(mirror::Difference::Deleted(item)).await?;
             }
         }
-        let unreadable = self.fetch(found.changed, &mut batch).await?;
-        let (ctag, sync_token) = (self.calendar.tag(), found.token);
-        let synced = CollectionWrite::Synced { collection_no: no, ctag, sync_token };
-        batch.collection(synced, None).await?;
-        if let Some((resource, why)) = unreadable {
-            let error = format!("{resource} is left out: {why}");
-            batch.collection(CollectionWrite::Failed { collection_no: no, error }, None).await?;
-        }
-        batch.flush().await
+        let unreadable = self.fetch(found.changed).await?;
+        let trouble = unreadable.map(|(resource, why)| format!("{resource} is left out: {why}"));
+        self.pull.finish(self.calendar.tag(), found.token, None, trouble).await
     }
 
     async fn find(&self) -> Result<Found, Stop> {
-        if let Some(token) = &self.collection.sync_token
+        if let Some(token) = &self.pull.collection.sync_token
             && self.calendar.supports_sync
             && let Some(mut delta) = self.delta(token).await?
         {
-            if self.teller.account.failures > 0 {
+            if self.pull.teller.account.failures > 0 {
                 // The pass that failed may have come far: go on where it stopped.
                 let mirrored = self.mirrored().await?;
                 delta.changed.retain(|member| !is_mirrored(&mirrored, member));
@@ -137,17 +125,13 @@ impl Watch<'_> {
     }
 
     async fn mirrored(&self) -> Result<BTreeSet<(String, String)>, Stop> {
-        let mirrored = self.store.resource_etags(self.collection.collection_no).await?;
+        let mirrored = self.pull.store.resource_etags(self.pull.collection.collection_no).await?;
         Ok(mirrored.into_iter().collect())
     }
 
     /// Fetches `members` and writes how they differ from the mirror. Says which resource could not be
     /// read, if any; it stays in the mirror as it is.
-    async fn fetch(
-        &self,
-        members: Vec<Member>,
-        batch: &mut Batch<'_>,
-    ) -> Result<Option<(String, String)>, Stop> {
+    async fn fetch(&mut self, members: Vec<Member>) -> Result<Option<(String, String)>, Stop> {
         let mut unreadable = None;
         let mut chunks: VecDeque<Vec<Member>> =
             members.chunks(CALDAV_MULTIGET_CHUNK).map(<[Member]>::to_vec).collect();
@@ -169,14 +153,14 @@ impl Watch<'_> {
             };
             let keys = resources.iter().map(|resource| resource.key.clone()).collect();
             let mut mirrored: BTreeMap<String, Vec<Item>> = BTreeMap::new();
-            for item in self.store.items_of(self.collection.collection_no, keys).await? {
+            for item in self.pull.store.items_of(self.pull.collection.collection_no, keys).await? {
                 mirrored.entry(item.resource.clone()).or_default().push(item);
             }
             for resource in resources {
                 let old = mirrored.remove(&resource.key).unwrap_or_default();
                 match resource.items {
                     Ok(items) => {
-                        self.compare(&resource.key, &resource.etag, &old, items, batch).await?;
+                        self.compare(&resource.key, &resource.etag, &old, items).await?;
                     }
                     Err(why) => unreadable = Some((resource.key, why.to_string())),
                 }
@@ -201,9 +185,8 @@ impl Watch<'_> {
                 let listed = listed.get(object.href.key.as_str()).and_then(|m| m.etag.clone());
                 let etag = listed.or_else(|| object.etag.clone()).unwrap_or_default();
                 let items = icalendar::items(&object.href, object.etag.as_deref(), &text);
-                let items = items.map(|items| {
-                    items.into_iter().map(|item| mirror::mirrored(item, &etag)).collect()
-                });
+                let items = items
+                    .map(|items| items.into_iter().map(|item| mirrored(item, &etag)).collect());
                 Some(Resource { key: object.href.key, etag, items })
             });
             Ok(resources.collect())
@@ -214,12 +197,11 @@ impl Watch<'_> {
     /// Writes how a resource differs from the mirror. Its entity tag is written last: as long as it is
     /// not, a full comparison fetches the resource again.
     async fn compare(
-        &self,
+        &mut self,
         resource: &str,
         etag: &str,
         old: &[Item],
         new: Vec<Item>,
-        batch: &mut Batch<'_>,
     ) -> Result<(), Stop> {
         let keeps_old = old.iter().any(|item| item.etag != etag);
         let differences = mirror::differences(old, new);
@@ -231,25 +213,17 @@ impl Watch<'_> {
             {
                 item.etag.clear();
             }
-            self.write(batch, difference).await?;
+            self.pull.write(difference).await?;
         }
         if keeps_old || is_long {
-            let (resource, etag) = (resource.to_owned(), etag.to_owned());
-            let touch = ItemWrite::Touch { resource, etag };
-            batch.item(self.collection.collection_no, touch, None).await?;
+            self.pull.touch(resource, etag).await?;
         }
         Ok(())
     }
+}
 
-    async fn write(
-        &self,
-        batch: &mut Batch<'_>,
-        difference: mirror::Difference,
-    ) -> Result<(), Stop> {
-        let change = (!self.silent)
-            .then(|| self.teller.event(difference.kind(), self.collection, difference.item()));
-        batch.item(self.collection.collection_no, difference.into_write(), change).await
-    }
+fn mirrored(item: icalendar::Item, etag: &str) -> Item {
+    mirror::mirrored(icalendar::Item { etag: etag.to_owned(), ..item })
 }
 
 /// Whether the mirror holds this very version, as (resource, etag).
