@@ -3,6 +3,7 @@
 
 mod environment;
 mod layer;
+mod providers;
 mod typed;
 
 use std::fmt::Display;
@@ -16,6 +17,7 @@ use tidings_core::key::{Token, TokenKind};
 use tidings_core::retention::Retention;
 use tidings_engine::egress::Proxy;
 use tidings_engine::sync::Cadence;
+use tidings_providers::settings::Settings;
 use tidings_store::Store;
 use toml::{Table, Value};
 use url::Url;
@@ -93,6 +95,8 @@ pub(crate) struct Config {
     pub(crate) retention: Retention,
     /// Free bytes of the disk of the embedded store below which nothing is published.
     pub(crate) disk_reserve: u64,
+    /// The providers that the operator has credentials for.
+    pub(crate) providers: Settings,
 }
 
 /// What is logged and how.
@@ -121,6 +125,8 @@ impl Config {
     }
 
     fn mean(typed: Typed) -> Result<Self> {
+        let public_url = typed.public_url.as_deref().map(public_url).transpose()?;
+        let providers = providers::settings(&typed, public_url.clone())?;
         let listen = required("listen", typed.listen)?;
         let listen = parse("listen", &listen, "an address and a port, such as 127.0.0.1:8480")?;
         let texts = typed.egress.allow.unwrap_or_default();
@@ -167,7 +173,7 @@ impl Config {
             listen,
             data_dir: required("data_dir", typed.data_dir)?,
             database_url,
-            public_url: typed.public_url.as_deref().map(public_url).transpose()?,
+            public_url,
             master_key,
             bootstrap_key,
             allowed,
@@ -183,6 +189,7 @@ impl Config {
             },
             retention: retention(&typed.retention)?,
             disk_reserve: required("disk_reserve", typed.disk_reserve)?,
+            providers,
         })
     }
 }

@@ -1,6 +1,8 @@
 //! `tidings demo`: the whole way on one machine. A calendar changes, signed webhooks arrive.
 
+mod caldav;
 mod calendar;
+mod google;
 mod place;
 mod stage;
 mod voice;
@@ -11,14 +13,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use tempfile::TempDir;
 use tidings_core::clock::Clock;
 use tidings_core::egress::EgressPolicy;
 use tidings_core::id::Ids;
 use tidings_core::key::{Token, TokenKind};
 use tidings_core::retention::Retention;
-use tidings_engine::sync::Cadence;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -51,12 +52,23 @@ pub(crate) struct Demo {
     /// Use this CalDAV server instead of the built-in calendar; an event is made there and deleted again
     #[arg(long, value_name = "URL", requires_all = ["user", "password_file"])]
     caldav: Option<Url>,
+    /// Show it with this provider: `google` is a simulator on this machine, connected by consent and
+    /// watched by push
+    #[arg(long, value_enum, default_value_t = Provider::Caldav, conflicts_with = "caldav")]
+    provider: Provider,
     /// User name at the CalDAV server
     #[arg(long, value_name = "USER", requires = "caldav")]
     user: Option<String>,
     /// File that holds the password for the CalDAV server
     #[arg(long, value_name = "FILE", requires = "caldav")]
     password_file: Option<PathBuf>,
+}
+
+/// With whose calendar the demo is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Provider {
+    Caldav,
+    Google,
 }
 
 /// Shows the demo; without `--exit` until it is told to stop.
@@ -73,10 +85,11 @@ pub(crate) async fn run(demo: &Demo, out: &mut impl Write) -> Result<()> {
     })?;
     let place = match (&demo.caldav, &demo.user, &demo.password_file) {
         (Some(url), Some(user), Some(file)) => Place::real(url.clone(), user.clone(), file)?,
+        _ if demo.provider == Provider::Google => Place::google(&ids).await?,
         _ => Place::built_in(&ids).await?,
     };
     let (sender, arrivals) = mpsc::channel(ARRIVALS_KEPT);
-    let config = config(data_dir, &key);
+    let config = config(data_dir, &key, &place);
     let mut server = Server::start(&config, clock.clone(), ids, Some(sender)).await?;
     let mut voice = Voice { out, exit: demo.exit };
     let limit = demo.exit.then(|| Instant::now() + DEADLINE);
@@ -141,8 +154,9 @@ fn data_dir(named: Option<&Path>) -> Result<(PathBuf, Option<TempDir>)> {
     Ok((temporary.path().to_owned(), Some(temporary)))
 }
 
-fn config(data_dir: PathBuf, key: &str) -> Config {
+fn config(data_dir: PathBuf, key: &str, place: &Place) -> Config {
     Config {
+        providers: place.providers(),
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         data_dir,
         database_url: None,
@@ -154,7 +168,7 @@ fn config(data_dir: PathBuf, key: &str) -> Config {
         extra_ca: None,
         proxy: None,
         log: Log { format: LogFormat::Human, level: "warn".into() },
-        cadence: Cadence::quick(),
+        cadence: place.cadence(),
         retention: Retention::default(),
         disk_reserve: 0,
     }

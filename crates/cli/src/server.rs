@@ -7,13 +7,16 @@ use std::sync::Arc;
 use tidings_core::clock::Clock;
 use tidings_core::format::Formats;
 use tidings_core::id::Ids;
+use tidings_core::limits::ERRANDS_WAITING_MAX;
 use tidings_engine::egress::{Egress, Resolver, Tls};
 use tidings_engine::run::EngineParts;
+use tidings_providers::settings::Settings;
 use tidings_service::{Bootstrap, InboxRequest, Service};
 use tidings_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use url::Url;
 
 use crate::config::{Config, SecretText};
 use crate::error::{Error, Result};
@@ -60,6 +63,8 @@ impl Server {
             tidings_pyas::FORMAT,
             tidings_connect::FORMAT,
         ]);
+        let providers = providers(config, address);
+        let (desk, orders) = mpsc::channel(ERRANDS_WAITING_MAX);
         let service = Service::new(
             store.clone(),
             clock.clone(),
@@ -68,7 +73,8 @@ impl Server {
             config.egress.clone(),
             formats.clone(),
         )
-        .keeping(config.retention);
+        .keeping(config.retention)
+        .with_providers(providers.clone(), desk);
         let wanted = config.bootstrap_key.as_ref().map(SecretText::reveal);
         let bootstrap =
             service.bootstrap(wanted).await.map_err(Error::failed("cannot make the first key"))?;
@@ -100,7 +106,7 @@ impl Server {
             store,
             stopping,
             accepting: tokio::spawn(accepting),
-            engine: tokio::spawn(engine::run(parts, config.cadence, stop)),
+            engine: tokio::spawn(engine::run(parts, providers, config.cadence, orders, stop)),
         })
     }
 
@@ -161,6 +167,16 @@ fn egress(config: &Config, address: SocketAddr) -> Result<Egress> {
     Ok(Egress::new(config.egress.clone(), Resolver::System, tls)
         .through(config.proxy.clone())
         .known_as(public.unwrap_or_else(|| address.ip().to_string())))
+}
+
+/// Who we are at the providers. A server that only this machine reaches needs no `public_url` for that:
+/// consent can be tried, and providers that are simulated here can push.
+fn providers(config: &Config, address: SocketAddr) -> Settings {
+    let mut settings = config.providers.clone();
+    if settings.public_url.is_none() && address.ip().is_loopback() {
+        settings.public_url = Url::parse(&format!("http://{address}/")).ok();
+    }
+    settings
 }
 
 /// Beside the work: a crash may have left much to erase.

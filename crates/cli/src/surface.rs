@@ -1,5 +1,7 @@
 //! Every path that the server answers.
 
+mod providers;
+
 use std::any::Any;
 
 use axum::Router;
@@ -7,6 +9,7 @@ use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use http_body_util::{BodyExt, Limited};
@@ -40,6 +43,7 @@ pub(crate) fn router(
 ) -> Router {
     let desk = Desk { service: service.clone(), clock, stopping: stopping.clone(), arrivals };
     let own = Router::new()
+        .merge(providers::routes())
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/inbox/{token}", any(receive))
@@ -76,15 +80,9 @@ async fn receive(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let body = match Limited::new(body, REQUEST_BODY_BYTES_MAX).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-            let detail = format!("a request body has at most {REQUEST_BODY_BYTES_MAX} bytes");
-            return problem(StatusCode::PAYLOAD_TOO_LARGE, "too_large", &detail);
-        }
-        Err(_) => {
-            return problem(StatusCode::BAD_REQUEST, "malformed", "the request body broke off");
-        }
+    let body = match whole(body, REQUEST_BODY_BYTES_MAX).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
     };
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     let kept = parts.headers.iter().filter(|(name, _)| !CREDENTIALS.contains(&name.as_str()));
@@ -108,6 +106,18 @@ async fn receive(
             "there is no such inbox: inboxes live until the server stops; make one with \
              POST /api/v1/inboxes",
         ),
+    }
+}
+
+/// A body of at most `most` bytes, or the refusal of it.
+async fn whole(body: Body, most: usize) -> Result<Bytes, Response> {
+    match Limited::new(body, most).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            let detail = format!("a request body has at most {most} bytes");
+            Err(problem(StatusCode::PAYLOAD_TOO_LARGE, "too_large", &detail))
+        }
+        Err(_) => Err(problem(StatusCode::BAD_REQUEST, "malformed", "the request body broke off")),
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::process::Command;
 
-#[test]
-fn created_updated_and_deleted_arrive_with_good_signatures() {
+/// Runs the demo with these arguments; returns what it says beside the three lines.
+fn three_verified_webhooks(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_tidings"))
         .args(["demo", "--exit"])
+        .args(arguments)
         .output()
         .expect("the binary can be run");
     let lines = String::from_utf8(output.stdout).expect("the lines are text");
-    let talk = String::from_utf8_lossy(&output.stderr);
+    let talk = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{}\n{lines}\n{talk}", output.status);
     let lines: Vec<Vec<&str>> = lines.lines().map(|line| line.split(' ').collect()).collect();
     let [created, updated, deleted] = &lines[..] else { panic!("three lines: {lines:?}") };
@@ -22,4 +23,20 @@ fn created_updated_and_deleted_arrive_with_good_signatures() {
     }
     assert_ne!(created[1], updated[1]);
     assert_ne!(updated[1], deleted[1]);
+    talk
+}
+
+#[test]
+fn created_updated_and_deleted_arrive_with_good_signatures() {
+    three_verified_webhooks(&[]);
+}
+
+#[test]
+fn what_changes_at_google_arrives_by_push() {
+    let talk = three_verified_webhooks(&["--provider", "google"]);
+    let taken = talk.lines().filter(|line| {
+        let url = "/providers/google/notifications: 204";
+        line.starts_with("google pushed exists, message ") && line.ends_with(url)
+    });
+    assert!(taken.count() >= 3, "{talk}");
 }

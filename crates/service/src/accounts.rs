@@ -2,9 +2,11 @@
 
 use tidings_core::change::{NewChange, Origin, Subject, types};
 use tidings_core::clock::Timestamp;
-use tidings_core::id::{AccountId, ChangeId, CollectionId, UserId};
+use tidings_core::id::{AccountId, ChangeId, UserId};
 use tidings_core::limits;
 use tidings_core::seal::Place;
+use tidings_providers::errand::Errand;
+use tidings_providers::provider::Provider;
 use tidings_store::{self as store, AccountFilter, AccountStatus};
 use zeroize::Zeroizing;
 
@@ -139,23 +141,6 @@ pub struct AccountQuery {
     pub status: Option<AccountStatus>,
 }
 
-/// A calendar of an account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Calendar {
-    /// Its id.
-    pub id: CollectionId,
-    /// The provider's id of it.
-    pub external_id: String,
-    /// What people call it.
-    pub name: Option<String>,
-    /// Whether its first, silent sync is done.
-    pub baseline_done: bool,
-    /// Why it is not watched, in plain words.
-    pub error: Option<String>,
-    /// When it was last synced.
-    pub synced_at: Option<Timestamp>,
-}
-
 impl Service {
     /// Connects an account. It is stored and due for its first sync at once; whether server and password
     /// are good shows in its status, `last_error` and the change `account.connected`.
@@ -243,7 +228,11 @@ impl Service {
         let mut checks = Checks::default();
         checks.optional_name("/name", changes.name.as_deref());
         check_login(&mut checks, changes.username.as_deref(), changes.password.as_ref());
-        if changes.username.is_some() && changes.password.is_none() {
+        let by_consent = Provider::parse(&account.provider).is_some_and(Provider::uses_oauth);
+        if by_consent && (changes.username.is_some() || changes.password.is_some()) {
+            let why = "has no meaning here: connect the account again by POST /connections";
+            checks.refuse("/password", "provider", why);
+        } else if changes.username.is_some() && changes.password.is_none() {
             checks.refuse("/password", "required", "must come with a new user name");
         }
         checks.done()?;
@@ -266,13 +255,45 @@ impl Service {
     pub async fn delete_account(&self, caller: &Caller, id: AccountId) -> Result<()> {
         self.allow(caller, Scope::Accounts, "account.delete", id).await?;
         let account = self.find_account(caller, id).await?;
+        let entry = store::AuditEntry {
+            detail: self.revoke(&account).await,
+            ..caller.did("account.delete", id)
+        };
+        self.end_account(&account, Some(caller.grant_id().to_string()), entry).await
+    }
+
+    /// Stops what watches the account at its provider and gives its tokens back. What fails there does
+    /// not keep the account: it is told, for the audit log.
+    async fn revoke(&self, account: &store::Account) -> serde_json::Value {
+        let uses_oauth = Provider::parse(&account.provider).is_some_and(Provider::uses_oauth);
+        if !uses_oauth {
+            return serde_json::json!({});
+        }
+        let errand = Errand::Revoke { account_no: account.account_no };
+        match self.errand(errand, limits::REVOKE_DEADLINE_MS).await {
+            Ok(_) => serde_json::json!({ "revoked": true }),
+            Err(refusal) => {
+                let why = refusal.to_string();
+                tracing::warn!(account = %account.id, why, "tokens could not be revoked");
+                serde_json::json!({ "revoked": false, "why": why })
+            }
+        }
+    }
+
+    /// Deletes an account that `actor` ends, or its provider.
+    pub(crate) async fn end_account(
+        &self,
+        account: &store::Account,
+        actor: Option<String>,
+        entry: store::AuditEntry,
+    ) -> Result<()> {
         let now = self.now();
-        let change = deleted_change(&account, ChangeId(self.ids.next(now)), caller, now);
-        let entry = caller.did("account.delete", id);
+        let change = deleted_change(account, ChangeId(self.ids.next(now)), actor, now);
         self.store.delete_account(account.account_no, change, entry, now).await?;
+        let account_no = account.account_no;
         let service = self.clone();
         // An erasure that a crash or a full disk interrupts is taken up by `resume_erasures`.
-        tokio::spawn(async move { drop(service.erase_account(account.account_no).await) });
+        tokio::spawn(async move { drop(service.erase_account(account_no).await) });
         Ok(())
     }
 
@@ -284,23 +305,11 @@ impl Service {
         self.allow(caller, Scope::Accounts, "account.sync", id).await?;
         let account = self.find_account(caller, id).await?;
         if account.status != AccountStatus::Active {
-            let why = "account is inactive; give it a new password first";
-            return Err(Error::Conflict(why.into()));
+            return Err(Error::Conflict(inactive(&account)));
         }
         let entry = caller.did("account.sync", id);
         self.store.wake_account(account.account_no, Some(entry), self.now()).await?;
         Ok(self.find_account(caller, id).await?.into())
-    }
-
-    /// The calendars of an account.
-    ///
-    /// # Errors
-    /// Forbidden; not found.
-    pub async fn calendars(&self, caller: &Caller, id: AccountId) -> Result<Vec<Calendar>> {
-        caller.may_either(Scope::Read, Scope::Accounts)?;
-        let account = self.find_account(caller, id).await?;
-        let rows = self.store.collections(account.account_no).await?;
-        Ok(rows.into_iter().map(Calendar::from).collect())
     }
 
     pub(crate) async fn find_account(
@@ -315,7 +324,10 @@ impl Service {
     fn check_new(&self, input: &NewAccount) -> Result<()> {
         let mut checks = Checks::default();
         if !PROVIDERS.contains(&input.provider.as_str()) {
-            let why = format!("must be one of {}", PROVIDERS.join(", "));
+            let why = format!(
+                "must be one of {}; google, microsoft and zoom are connected by POST /connections",
+                PROVIDERS.join(", ")
+            );
             checks.refuse("/provider", "provider", why);
         }
         checks.optional_name("/external_id", input.external_id.as_deref());
@@ -341,19 +353,6 @@ impl Service {
     }
 }
 
-impl From<store::Collection> for Calendar {
-    fn from(collection: store::Collection) -> Self {
-        Self {
-            id: collection.id,
-            external_id: collection.external_id,
-            name: collection.name,
-            baseline_done: collection.baseline_done,
-            error: collection.error,
-            synced_at: collection.synced_at,
-        }
-    }
-}
-
 fn check_login(checks: &mut Checks, username: Option<&str>, password: Option<&Password>) {
     checks.optional_name("/username", username);
     if username.is_some_and(|name| name.contains(':')) {
@@ -370,10 +369,20 @@ fn check_login(checks: &mut Checks, username: Option<&str>, password: Option<&Pa
     }
 }
 
+/// What must be done before an inactive account can be used.
+pub(crate) fn inactive(account: &store::Account) -> String {
+    match Provider::parse(&account.provider) {
+        Some(provider) if provider.uses_oauth() => {
+            "account is inactive; connect it again first: POST /connections with its id".into()
+        }
+        _ => "account is inactive; give it a new password first".into(),
+    }
+}
+
 fn deleted_change(
     account: &store::Account,
     id: ChangeId,
-    caller: &Caller,
+    actor: Option<String>,
     now: Timestamp,
 ) -> NewChange {
     let body = serde_json::json!({ "account": {
@@ -395,8 +404,8 @@ fn deleted_change(
         },
         order_key: None,
         occurred_at: now,
-        origin: Origin::Api,
-        actor: Some(caller.grant_id().to_string()),
+        origin: if actor.is_some() { Origin::Api } else { Origin::Provider },
+        actor,
         traceparent: None,
         body: body.to_string().into(),
     }

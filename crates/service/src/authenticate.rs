@@ -21,13 +21,22 @@ pub enum Scope {
     Hooks,
     /// Create end users; connect, change and delete accounts; mint Connect tokens.
     Accounts,
+    /// Read and write calendars and their events.
+    Calendars,
     /// The Mobiscroll Connect surface, as one end user.
     Connect,
 }
 
 impl Scope {
-    const ALL: [Self; 6] =
-        [Self::Admin, Self::Publish, Self::Read, Self::Hooks, Self::Accounts, Self::Connect];
+    const ALL: [Self; 7] = [
+        Self::Admin,
+        Self::Publish,
+        Self::Read,
+        Self::Hooks,
+        Self::Accounts,
+        Self::Calendars,
+        Self::Connect,
+    ];
 
     /// The name used in APIs.
     pub fn as_str(self) -> &'static str {
@@ -37,6 +46,7 @@ impl Scope {
             Self::Read => "read",
             Self::Hooks => "hooks",
             Self::Accounts => "accounts",
+            Self::Calendars => "calendars",
             Self::Connect => "connect",
         }
     }
@@ -87,6 +97,15 @@ impl Caller {
     /// [`Error::Forbidden`], naming the first.
     pub(crate) fn may_either(&self, scope: Scope, other: Scope) -> Result<()> {
         self.may(other).or_else(|_| self.may(scope))
+    }
+
+    /// Checks for at least one of some scopes.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], naming the first.
+    pub(crate) fn may_any(&self, scopes: &[Scope]) -> Result<()> {
+        let first = scopes.first().copied().unwrap_or(Scope::Admin);
+        if scopes.iter().any(|scope| self.may(*scope).is_ok()) { Ok(()) } else { self.may(first) }
     }
 
     /// Whether a thing of this end user may be known to the caller: a grant of an end user sees only

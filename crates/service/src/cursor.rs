@@ -38,13 +38,7 @@ impl List {
         let limit = checked_limit(page.limit)?;
         let position = match &page.cursor {
             None => first,
-            Some(text) => self.open(text).ok_or_else(|| {
-                Error::invalid(
-                    "cursor",
-                    "cursor",
-                    "is not a cursor of this list; leave it out to begin at the first page",
-                )
-            })?,
+            Some(text) => self.open(text).ok_or_else(foreign)?,
         };
         Ok((position, limit + 1))
     }
@@ -67,7 +61,7 @@ impl List {
     /// Prints a position. Opaque to clients; the check tells forged cursors and those of other lists.
     pub(crate) fn close(self, position: i64) -> String {
         let mut bytes = position.to_be_bytes().to_vec();
-        bytes.extend_from_slice(&self.check(position));
+        bytes.extend_from_slice(&self.check(&position.to_be_bytes()));
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
@@ -75,20 +69,46 @@ impl List {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (position, check) = bytes.split_first_chunk::<8>()?;
         let position = i64::from_be_bytes(*position);
-        (check == self.check(position)).then_some(position)
+        (check == self.check(&position.to_be_bytes())).then_some(position)
     }
 
-    fn check(self, position: i64) -> [u8; CHECK_BYTES] {
+    /// As [`List::begin`] for a list whose positions are texts: `None` for the first page.
+    pub(crate) fn begin_after(self, page: &PageInput) -> Result<(Option<String>, u32)> {
+        let limit = checked_limit(page.limit)?;
+        let opened = page.cursor.as_deref().map(|text| self.open_text(text).ok_or_else(foreign));
+        Ok((opened.transpose()?, limit))
+    }
+
+    /// Prints a position that is a text.
+    pub(crate) fn close_text(self, position: &str) -> String {
+        let check = self.check(position.as_bytes());
+        URL_SAFE_NO_PAD.encode([&check[..], position.as_bytes()].concat())
+    }
+
+    fn open_text(self, text: &str) -> Option<String> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (check, position) = bytes.split_first_chunk::<CHECK_BYTES>()?;
+        let position = String::from_utf8(position.to_vec()).ok()?;
+        (*check == self.check(position.as_bytes())).then_some(position)
+    }
+
+    fn check(self, position: &[u8]) -> [u8; CHECK_BYTES] {
         let mut digest = Sha256::new();
         digest.update(b"tidings cursor|");
         digest.update(self.0.as_bytes());
         digest.update(self.1.to_be_bytes());
-        digest.update(position.to_be_bytes());
+        digest.update(position);
         let digest = digest.finalize();
         let mut check = [0; CHECK_BYTES];
         check.copy_from_slice(&digest[..CHECK_BYTES]);
         check
     }
+}
+
+/// The answer to a cursor of another list.
+fn foreign() -> Error {
+    let why = "is not a cursor of this list; leave it out to begin at the first page";
+    Error::invalid("cursor", "cursor", why)
 }
 
 /// The number of items on a page.
@@ -123,6 +143,24 @@ mod tests {
         ] {
             assert!(list.begin(&page(forged), 0).is_err(), "{list:?} {forged}");
         }
+    }
+
+    #[test]
+    fn cursors_of_texts_round_trip_and_belong_to_one_list() {
+        let list = List("events", 7);
+        let page = |cursor: &str| PageInput { cursor: Some(cursor.into()), limit: None };
+        for position in ["", "a", "/dav/ada/é.ics#2026"] {
+            let text = list.close_text(position);
+            let opened = list.begin_after(&page(&text)).unwrap();
+            assert_eq!(opened, (Some(position.to_owned()), limits::PAGE_DEFAULT));
+            for (list, forged) in
+                [(List("events", 8), &text[..]), (List("other", 7), &text), (list, &text[1..])]
+            {
+                assert!(list.begin_after(&page(forged)).is_err(), "{list:?} {forged}");
+            }
+        }
+        assert_eq!(list.begin_after(&PageInput::default()).unwrap().0, None);
+        assert!(list.begin_after(&page("AAAAAAAAAAAAAAAAAAAAAA")).is_err());
     }
 
     #[test]

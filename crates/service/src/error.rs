@@ -33,6 +33,14 @@ pub enum Error {
     /// The request contradicts what is there. 409.
     #[error("{0}")]
     Conflict(String),
+    /// The caller named a version of the thing that is no longer the current one. 412.
+    #[error("{why}")]
+    Stale {
+        /// What happened and what to do.
+        why: String,
+        /// The entity tag of the version that is current as far as we know.
+        current: Option<String>,
+    },
     /// The request is well formed but fields of it are not acceptable. 422.
     #[error("{}", summary(.0))]
     Invalid(Vec<Field>),
@@ -45,6 +53,9 @@ pub enum Error {
     /// The token is good but lacks a scope. 403.
     #[error("the key needs the scope {0}")]
     Forbidden(&'static str),
+    /// The calendar's provider does not do this, or does not let the account do it. 422.
+    #[error("{0}")]
+    Refused(String),
     /// As many as there may be. 429.
     #[error("limit reached: {limit}")]
     LimitExceeded {
@@ -68,6 +79,17 @@ pub enum Error {
         /// When to try again, seconds.
         retry_after_s: u32,
     },
+    /// The calendar's provider cannot be reached, or asks for patience. 503.
+    #[error("{why}; try again in {retry_after_s} s")]
+    ProviderUnavailable {
+        /// What happened.
+        why: String,
+        /// When to try again, seconds.
+        retry_after_s: u32,
+    },
+    /// The operator must change the configuration first. 501.
+    #[error("{0}")]
+    NotConfigured(String),
     /// No room on the disk. 507.
     #[error("the server's disk is full; nothing was written")]
     Full,
@@ -82,14 +104,18 @@ impl Error {
         match self {
             Self::NotFound(_) => "not_found",
             Self::Conflict(_) => "conflict",
+            Self::Stale { .. } => "stale",
             Self::Invalid(_) => "invalid",
             Self::Malformed(_) => "malformed",
             Self::Unauthenticated => "unauthenticated",
             Self::Forbidden(_) => "forbidden",
+            Self::Refused(_) => "refused",
             Self::LimitExceeded { .. } => "limit_exceeded",
             Self::TooLarge(_) => "too_large",
             Self::Gone { .. } => "gone",
             Self::Unavailable { .. } => "unavailable",
+            Self::ProviderUnavailable { .. } => "provider_unavailable",
+            Self::NotConfigured(_) => "not_configured",
             Self::Full => "full",
             Self::Internal => "internal",
         }

@@ -45,6 +45,8 @@ pub struct Hook {
     pub triggers: Vec<String>,
     /// Whether it takes only what the format documents.
     pub providers: Providers,
+    /// Whether it also takes the echoes of writes through our own API.
+    pub echoes: bool,
     /// Only changes of this end user.
     pub user: Option<UserId>,
     /// Only changes of this account.
@@ -255,6 +257,7 @@ fn view(hook: store::Hook, ids: &ScopeIds) -> Hook {
         format: selection.format.to_string(),
         triggers: selection.triggers,
         providers: selection.providers,
+        echoes: selection.echoes,
         user: ids.users.get(&no(selection.user_no)).copied(),
         account: ids.accounts.get(&no(selection.account_no)).copied(),
         calendar: ids.collections.get(&no(selection.collection_no)).copied(),

@@ -9,23 +9,29 @@ mod apps;
 mod audit;
 mod authenticate;
 mod bootstrap;
+mod calendars;
 mod changes;
 mod connect;
+mod connections;
 mod cursor;
 mod deliveries;
 mod error;
 mod event_types;
+mod events;
 mod hooks;
 mod inboxes;
 mod keys;
 mod known;
 mod ledger;
+mod providers;
 mod publish;
+mod pushes;
 mod replays;
 mod retention;
 mod signing_keys;
 mod users;
 mod validate;
+mod watching;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -41,17 +47,20 @@ use tidings_store::Store;
 use tidings_transform::Sandbox;
 use tokio::sync::{Mutex, Semaphore};
 
-pub use accounts::{Account, AccountChanges, AccountQuery, Calendar, NewAccount, Password};
+pub use accounts::{Account, AccountChanges, AccountQuery, NewAccount, Password};
 pub use apps::{App, AppChanges, NewApp};
 pub use audit::AuditLine;
 pub use authenticate::{Caller, Scope};
 pub use bootstrap::Bootstrap;
+pub use calendars::Calendar;
 pub use changes::{Change, ChangePage, ChangeStream};
 pub use connect::{SubscribeInput, Subscription, Unsubscribed};
+pub use connections::{Connection, Finished, NewConnection, NotConnected};
 pub use cursor::{Page, PageInput};
 pub use deliveries::{Attempt, Delivery, DeliveryQuery};
 pub use error::{Error, Field};
 pub use event_types::{EventType, EventTypeInput};
+pub use events::{CalendarEvent, EventQuery, Made as MadeEvent, Writing};
 pub use hooks::{
     AccessChanges, Coalescing, CreatedHook, EnableFrom, Hook, HookChanges, HookFrom, Made, NewHook,
     OrderingKind, Preview, PreviewInput, Reach, RotateSecret, Rotated, Serving, Verify,
@@ -59,13 +68,20 @@ pub use hooks::{
 pub use inboxes::{Inbox, InboxRequest};
 pub use keys::{CreatedKey, Key, KeyKind, NewKey};
 pub use ledger::{LedgerExport, LedgerLine, LedgerQuery, LedgerSummary};
+pub use providers::Desk;
 pub use publish::{NewPublication, Published, Receipt};
+pub use pushes::{Pushed, ZoomPush};
 pub use replays::{NewReplay, Replay, ReplayFrom};
 pub use retention::Retainer;
 pub use signing_keys::WebhookKey;
 // What surfaces need of the store's vocabulary, so that they need not know the store.
 pub use tidings_store::{AccountStatus, DeliveryStatus, LedgerAttempt, LedgerCounts, LedgerState};
 pub use users::{ConnectToken, User};
+pub use watching::Watch;
+// What surfaces need of the providers' vocabulary.
+pub use tidings_providers::draft::{Notify, Scope as SeriesScope};
+pub use tidings_providers::microsoft::push::validation_token as microsoft_validation_token;
+pub use tidings_providers::settings::Settings as ProviderSettings;
 
 /// Result of a verb.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -87,6 +103,7 @@ pub struct Service {
     retention: Retention,
     disk_is_low: Arc<AtomicBool>,
     compiled: event_types::Compiled,
+    providers: providers::Providers,
 }
 
 impl Service {
@@ -114,6 +131,7 @@ impl Service {
             retention: Retention::default(),
             disk_is_low: Arc::default(),
             compiled: event_types::Compiled::default(),
+            providers: providers::Providers::default(),
         }
     }
 

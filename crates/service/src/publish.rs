@@ -189,8 +189,8 @@ fn check(checks: &mut Checks, place: &str, input: &NewPublication, now: Timestam
     }
 }
 
-/// The key and the request as hashes, every field with its length so that none can pass for another.
-fn idempotency(key: &str, inputs: &[(String, NewPublication)]) -> Result<Idempotency> {
+/// Checks an idempotency key.
+pub(crate) fn checked_key(key: &str) -> Result<()> {
     let printable = key.bytes().all(|b| (0x20..0x7f).contains(&b));
     if key.trim().is_empty() || key.len() > limits::IDEMPOTENCY_KEY_BYTES_MAX || !printable {
         return Err(Error::Malformed(format!(
@@ -198,6 +198,12 @@ fn idempotency(key: &str, inputs: &[(String, NewPublication)]) -> Result<Idempot
             limits::IDEMPOTENCY_KEY_BYTES_MAX
         )));
     }
+    Ok(())
+}
+
+/// The key and the request as hashes, every field with its length so that none can pass for another.
+fn idempotency(key: &str, inputs: &[(String, NewPublication)]) -> Result<Idempotency> {
+    checked_key(key)?;
     let mut digest = Sha256::new();
     let mut field = |bytes: &[u8]| {
         digest.update((bytes.len() as u64).to_be_bytes());

@@ -60,6 +60,15 @@ impl CalendarServer {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
+    /// Gives the user another password. Xandikos does not ask for any.
+    ///
+    /// # Panics
+    /// When our directory cannot be written.
+    pub fn set_password(&self, password: &str) {
+        let users = self.directory.path().join("users");
+        std::fs::write(users, format!("u:{password}\n")).expect("our directory can be written");
+    }
+
     /// Starts it, on the port and storage that it had before, and waits until it listens.
     ///
     /// # Panics

@@ -20,7 +20,7 @@ enum Kind {
 }
 
 /// Every key, with what the text of its variable stands for.
-const KEYS: [(&str, Kind); 24] = [
+const KEYS: [(&str, Kind); 51] = [
     ("listen", Kind::Text),
     ("data_dir", Kind::Text),
     ("database_url", Kind::Text),
@@ -45,6 +45,33 @@ const KEYS: [(&str, Kind); 24] = [
     ("sync.fast_seconds", Kind::Number),
     ("sync.normal_seconds", Kind::Number),
     ("sync.idle_seconds", Kind::Number),
+    ("google.client_id", Kind::Text),
+    ("google.client_secret", Kind::Text),
+    ("google.client_secret_file", Kind::Text),
+    ("google.api_url", Kind::Text),
+    ("google.authorize_url", Kind::Text),
+    ("google.token_url", Kind::Text),
+    ("google.revoke_url", Kind::Text),
+    ("google.scopes", Kind::Texts),
+    ("microsoft.client_id", Kind::Text),
+    ("microsoft.client_secret", Kind::Text),
+    ("microsoft.client_secret_file", Kind::Text),
+    ("microsoft.tenant", Kind::Text),
+    ("microsoft.api_url", Kind::Text),
+    ("microsoft.authorize_url", Kind::Text),
+    ("microsoft.token_url", Kind::Text),
+    ("microsoft.revoke_url", Kind::Text),
+    ("microsoft.scopes", Kind::Texts),
+    ("zoom.client_id", Kind::Text),
+    ("zoom.client_secret", Kind::Text),
+    ("zoom.client_secret_file", Kind::Text),
+    ("zoom.webhook_secret", Kind::Text),
+    ("zoom.webhook_secret_file", Kind::Text),
+    ("zoom.api_url", Kind::Text),
+    ("zoom.authorize_url", Kind::Text),
+    ("zoom.token_url", Kind::Text),
+    ("zoom.revoke_url", Kind::Text),
+    ("zoom.scopes", Kind::Texts),
 ];
 
 /// The keys that `variables` set.

@@ -3,10 +3,12 @@
 use toml::{Table, Value};
 
 /// A secret is given either itself or by file: the higher source decides which.
-const ALTERNATIVES: [[&str; 2]; 3] = [
+const ALTERNATIVES: [[&str; 2]; 5] = [
     ["master_key", "master_key_file"],
     ["bootstrap_key", "bootstrap_key_file"],
     ["database_url", "database_url_file"],
+    ["client_secret", "client_secret_file"],
+    ["webhook_secret", "webhook_secret_file"],
 ];
 
 /// Sets `key`, which may have one dot.

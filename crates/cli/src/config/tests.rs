@@ -99,6 +99,19 @@ fn what_is_wrong_is_named() {
         ("[retention]\njournal_days = 8", None, "retention.journal_days"),
         ("", Some(("TIDINGS_RETENTION_JOURNAL_BYTES", "7")), "retention.journal_bytes"),
         ("", Some(("TIDINGS_RETENTION_ATTEMPT_DAYS", "0")), "retention.attempt_days"),
+        ("[google]\nclient_id = \"a\"", None, "google.client_secret"),
+        ("[zoom]\nclient_secret = \"c2hvcnQ=\"", None, "zoom.client_id"),
+        (
+            "[microsoft]\nclient_id = \"a\"\nclient_secret = \"c2hvcnQ=\"\ntenant = \"a/b\"",
+            None,
+            "microsoft.tenant",
+        ),
+        (
+            "[google]\nclient_id = \"a\"\nclient_secret = \"c2hvcnQ=\"\napi_url = \"ftp://a\"",
+            None,
+            "google.api_url",
+        ),
+        ("", Some(("TIDINGS_ZOOM_CLIENT_SECRET_FILE", "/none")), "zoom.client_secret_file"),
         ("disk_reserve = -1", None, "line 1"),
         ("", Some(("TIDINGS_MASTER_KEY", "c2hvcnQ=")), "master_key"),
         ("", Some(("TIDINGS_MASTER_KEY_FILE", "/none")), "master_key_file"),
@@ -155,10 +168,63 @@ fn no_secret_is_shown() {
     assert!(shown.contains("listen = \"127.0.0.1:8480\""), "{shown}");
 }
 
+fn text() -> Option<String> {
+    Some("x".to_owned())
+}
+
+fn path() -> Option<PathBuf> {
+    Some(PathBuf::from("x"))
+}
+
+fn secret_text() -> Option<SecretText> {
+    Some(SecretText::from("x".to_owned()))
+}
+
+fn full_google() -> typed::TypedClient {
+    typed::TypedClient {
+        client_id: text(),
+        client_secret: secret_text(),
+        client_secret_file: path(),
+        api_url: text(),
+        authorize_url: text(),
+        token_url: text(),
+        revoke_url: text(),
+        scopes: Some(vec![]),
+    }
+}
+
+fn full_microsoft() -> typed::TypedMicrosoft {
+    typed::TypedMicrosoft {
+        client_id: text(),
+        client_secret: secret_text(),
+        client_secret_file: path(),
+        tenant: text(),
+        api_url: text(),
+        authorize_url: text(),
+        token_url: text(),
+        revoke_url: text(),
+        scopes: Some(vec![]),
+    }
+}
+
+fn full_zoom() -> typed::TypedZoom {
+    typed::TypedZoom {
+        client_id: text(),
+        client_secret: secret_text(),
+        client_secret_file: path(),
+        webhook_secret: secret_text(),
+        webhook_secret_file: path(),
+        api_url: text(),
+        authorize_url: text(),
+        token_url: text(),
+        revoke_url: text(),
+        scopes: Some(vec![]),
+    }
+}
+
 #[test]
 fn every_key_has_a_variable() {
-    let text = || Some("x".to_owned());
-    let (path, secret) = (Some(PathBuf::from("x")), Some(SecretText::from("x".to_owned())));
+    let (path, secret) = (path(), secret_text());
     let full = Typed {
         listen: text(),
         data_dir: path.clone(),
@@ -174,7 +240,7 @@ fn every_key_has_a_variable() {
             allow: Some(vec![]),
             allow_http: Some(true),
             ports: Some(vec![]),
-            extra_ca_file: path,
+            extra_ca_file: path.clone(),
             proxy: secret.clone(),
             proxy_filtering: Some(true),
         },
@@ -189,6 +255,9 @@ fn every_key_has_a_variable() {
             normal_seconds: Some(1),
             idle_seconds: Some(1),
         },
+        google: full_google(),
+        microsoft: full_microsoft(),
+        zoom: full_zoom(),
     };
     let mut keys = Vec::new();
     for (key, value) in Table::try_from(full).unwrap() {
@@ -203,4 +272,36 @@ fn every_key_has_a_variable() {
     keys.sort();
     known.sort();
     assert_eq!(keys, known);
+}
+
+#[test]
+fn a_provider_is_used_when_it_has_a_client_and_is_where_the_operator_says() {
+    let world = World::new();
+    let none = Config::load(&world.flags(""), &[]).unwrap().providers;
+    assert!(none.google.is_none() && none.microsoft.is_none() && none.zoom.is_none());
+
+    let file = world.write("zoom-webhook", "hush\n");
+    let flags = world.flags(
+        "public_url = \"https://tidings.example.com\"\n[google]\nclient_id = \"g\"\n\
+         client_secret = \"hush\"\n[microsoft]\nclient_id = \"m\"\nclient_secret = \"hush\"\n\
+         tenant = \"contoso.example\"\napi_url = \"https://graph.microsoft.us/v1.0\"\n\
+         [zoom]\nclient_id = \"z\"\nclient_secret = \"hush\"\n",
+    );
+    let environment = variables(&[
+        ("TIDINGS_GOOGLE__TOKEN_URL", "http://127.0.0.1:1/token"),
+        ("TIDINGS_GOOGLE_SCOPES", "openid, email"),
+        ("TIDINGS_ZOOM_WEBHOOK_SECRET_FILE", &file),
+    ]);
+    let config = Config::load(&flags, &environment).unwrap();
+    let shown = format!("{config:?} {}", show(&flags, &environment).unwrap());
+    assert!(!shown.contains("hush"), "{shown}");
+    let Settings { google, microsoft, zoom, public_url } = config.providers;
+    let (google, microsoft, zoom) = (google.unwrap(), microsoft.unwrap(), zoom.unwrap());
+    assert_eq!(google.oauth.token_url.as_str(), "http://127.0.0.1:1/token");
+    assert_eq!(google.oauth.scopes, ["openid", "email"]);
+    assert_eq!(google.api.as_str(), "https://www.googleapis.com/calendar/v3");
+    assert_eq!(microsoft.api.as_str(), "https://graph.microsoft.us/v1.0");
+    assert!(microsoft.oauth.authorize_url.as_str().contains("/contoso.example/"));
+    assert_eq!(zoom.webhook_secret.unwrap().reveal(), "hush");
+    assert_eq!(public_url.unwrap().as_str(), "https://tidings.example.com/");
 }

@@ -34,6 +34,97 @@ pub(crate) struct Typed {
     pub(crate) log: TypedLog,
     pub(crate) retention: TypedRetention,
     pub(crate) sync: TypedSync,
+    pub(crate) google: TypedClient,
+    pub(crate) microsoft: TypedMicrosoft,
+    pub(crate) zoom: TypedZoom,
+}
+
+/// Who we are at Google, and where Google is.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TypedClient {
+    /// Our OAuth client's id.
+    pub(crate) client_id: Option<String>,
+    /// Its secret.
+    pub(crate) client_secret: Option<SecretText>,
+    /// A file that holds it.
+    pub(crate) client_secret_file: Option<PathBuf>,
+    /// Where the API is, instead of the vendor's own.
+    pub(crate) api_url: Option<String>,
+    /// Where people consent, instead of the vendor's own.
+    pub(crate) authorize_url: Option<String>,
+    /// Where tokens are fetched, instead of the vendor's own.
+    pub(crate) token_url: Option<String>,
+    /// Where tokens are revoked, instead of the vendor's own.
+    pub(crate) revoke_url: Option<String>,
+    /// What people are asked to consent to, instead of what is needed.
+    pub(crate) scopes: Option<Vec<String>>,
+}
+
+/// Who we are at Microsoft, and where Microsoft is.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TypedMicrosoft {
+    pub(crate) client_id: Option<String>,
+    pub(crate) client_secret: Option<SecretText>,
+    pub(crate) client_secret_file: Option<PathBuf>,
+    /// `common`, `organizations`, `consumers`, or one tenant.
+    pub(crate) tenant: Option<String>,
+    pub(crate) api_url: Option<String>,
+    pub(crate) authorize_url: Option<String>,
+    pub(crate) token_url: Option<String>,
+    pub(crate) revoke_url: Option<String>,
+    pub(crate) scopes: Option<Vec<String>>,
+}
+
+/// Who we are at Zoom, and where Zoom is.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TypedZoom {
+    pub(crate) client_id: Option<String>,
+    pub(crate) client_secret: Option<SecretText>,
+    pub(crate) client_secret_file: Option<PathBuf>,
+    /// Signs Zoom's notifications ("secret token" of the Zoom app).
+    pub(crate) webhook_secret: Option<SecretText>,
+    /// A file that holds it.
+    pub(crate) webhook_secret_file: Option<PathBuf>,
+    pub(crate) api_url: Option<String>,
+    pub(crate) authorize_url: Option<String>,
+    pub(crate) token_url: Option<String>,
+    pub(crate) revoke_url: Option<String>,
+    pub(crate) scopes: Option<Vec<String>>,
+}
+
+impl TypedMicrosoft {
+    /// What it has in common with the other providers.
+    pub(super) fn client(&self) -> TypedClient {
+        TypedClient {
+            client_id: self.client_id.clone(),
+            client_secret: self.client_secret.clone(),
+            client_secret_file: self.client_secret_file.clone(),
+            api_url: self.api_url.clone(),
+            authorize_url: self.authorize_url.clone(),
+            token_url: self.token_url.clone(),
+            revoke_url: self.revoke_url.clone(),
+            scopes: self.scopes.clone(),
+        }
+    }
+}
+
+impl TypedZoom {
+    /// What it has in common with the other providers.
+    pub(super) fn client(&self) -> TypedClient {
+        TypedClient {
+            client_id: self.client_id.clone(),
+            client_secret: self.client_secret.clone(),
+            client_secret_file: self.client_secret_file.clone(),
+            api_url: self.api_url.clone(),
+            authorize_url: self.authorize_url.clone(),
+            token_url: self.token_url.clone(),
+            revoke_url: self.revoke_url.clone(),
+            scopes: self.scopes.clone(),
+        }
+    }
 }
 
 /// How long apps that do not say otherwise keep what they did.

@@ -1,114 +1,150 @@
-//! Changing the calendar the way a calendar program does: by CalDAV requests.
+//! The calendar whose changes the demo shows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use tidings_engine::egress::{BodyEnd, Budget, Egress, Request};
-use tidings_providers::caldav::discovery::{Discovery, Next};
-use tidings_providers::caldav::{self, Login, probe};
-use url::Url;
+use tidings_core::id::AccountId;
+use tidings_service::{Caller, NewAccount, Password};
 
-use super::place::Place;
+use super::caldav::{CalendarClient, event};
+use super::google::GoogleCalendar;
+use super::place::{CaldavPlace, Place};
+use super::stage::NAME;
 use crate::error::{Error, Result};
+use crate::server::Server;
 
-/// One event in the first calendar that can be written.
-pub(super) struct CalendarClient {
-    egress: Arc<Egress>,
-    login: Login,
-    event: Url,
+/// A subscription at the provider takes no longer.
+pub(super) const WATCH_DEADLINE: Duration = Duration::from_secs(30);
+
+/// What happens to the demo's event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Add,
+    Change,
+    Delete,
 }
 
-impl CalendarClient {
-    /// Finds the calendar; `uid` will be the event's.
-    pub(super) async fn find(egress: Arc<Egress>, place: &Place, uid: &str) -> Result<Self> {
-        let login = Login::caldav(&place.server, &place.user, &place.password)
-            .map_err(Error::failed("the calendar server"))?;
-        let event = place.server.clone();
-        let mut client = Self { egress, login, event };
-        let home = client.home().await?;
-        let answer = client.send(probe::request(&home)).await?;
-        let calendars = probe::parse(&home, &answer).map_err(Error::failed("listing calendars"))?;
-        let calendar = calendars
-            .into_iter()
-            .find(|calendar| calendar.writable != Some(false))
-            .ok_or_else(|| Error::Failed("there is no calendar that can be written".into()))?;
-        client.event = calendar
-            .url
-            .join(&format!("{uid}.ics"))
-            .map_err(Error::failed("the calendar's address"))?;
-        Ok(client)
-    }
+/// A connected calendar in which one event is changed.
+pub(super) enum Calendar {
+    Caldav(CaldavPlace, Box<CalendarClient>),
+    Google(GoogleCalendar),
+}
 
-    /// Where the event is, or will be.
-    pub(super) fn event(&self) -> &Url {
-        &self.event
-    }
-
-    /// Creates the event or replaces it.
-    pub(super) async fn put(&self, icalendar: String) -> Result<()> {
-        let status = self.write(Method::PUT, icalendar).await?;
-        if status.is_success() {
-            return Ok(());
-        }
-        Err(Error::Failed(format!("the calendar server refused to take the event: {status}")))
-    }
-
-    /// Deletes the event; it may be gone already.
-    pub(super) async fn delete(&self) -> Result<()> {
-        let status = self.write(Method::DELETE, String::new()).await?;
-        if status.is_success() || matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {
-            return Ok(());
-        }
-        Err(Error::Failed(format!("the calendar server refused to delete the event: {status}")))
-    }
-
-    async fn write(&self, method: Method, body: String) -> Result<StatusCode> {
-        let mut headers = HeaderMap::new();
-        if !body.is_empty() {
-            let media_type = HeaderValue::from_static("text/calendar; charset=utf-8");
-            headers.insert(CONTENT_TYPE, media_type);
-        }
-        let url = self.event.clone();
-        let request = caldav::Request { method, url, headers, body: body.into() };
-        self.send(request).await.map(|response| response.status)
-    }
-
-    async fn home(&self) -> Result<Url> {
-        let (mut discovery, mut request) = Discovery::start(self.login.server());
-        loop {
-            let answer = self.send(request).await?;
-            let next = discovery.next(&answer).map_err(Error::failed("the calendar server"))?;
-            match next {
-                Next::Send(next) => request = next,
-                Next::Done(home) => return Ok(home),
+impl Calendar {
+    /// Connects the account of `place`; `uid` will be the event's.
+    pub(super) async fn connect(
+        place: Place,
+        server: &Server,
+        caller: &Caller,
+        uid: &str,
+    ) -> Result<(Self, AccountId)> {
+        let place = match place {
+            Place::Caldav(place) => place,
+            Place::Google(google) => {
+                let (calendar, id) = GoogleCalendar::connect(google, server, caller).await?;
+                return Ok((Self::Google(calendar), id));
             }
+        };
+        let client = CalendarClient::find(Arc::clone(&server.egress), &place, uid).await?;
+        let account = server.service.connect_account(caller, account(&place)).await;
+        let account = account.map_err(Error::failed("the account"))?;
+        Ok((Self::Caldav(place, Box::new(client)), account.id))
+    }
+
+    /// Waits until a change would be noticed; the first sync is done.
+    pub(super) async fn watched(
+        &mut self,
+        server: &Server,
+        caller: &Caller,
+        account: AccountId,
+    ) -> Result<()> {
+        match self {
+            Self::Caldav(..) => Ok(()),
+            Self::Google(google) => google.watched(&server.service, caller, account).await,
         }
     }
 
-    async fn send(&self, mut request: caldav::Request) -> Result<caldav::Response> {
-        self.login.authorize(&mut request).map_err(Error::failed("the calendar server"))?;
-        let vetted = self.egress.policy().vet_url(request.url.as_str());
-        let url = vetted.map_err(Error::failed(format!("the address {}", request.url)))?;
-        let caldav::Request { method, headers, body, .. } = request;
-        let budget = Budget::provider();
-        let sent = self.egress.send(Request { method, url: &url, headers, body, budget }).await;
-        let response = sent.result.map_err(Error::failed(format!("no answer from {url}")))?;
-        if response.body_end != BodyEnd::Complete {
-            return Err(Error::Failed(format!("the answer from {url} broke off")));
+    /// What a step is about to do, in words.
+    pub(super) fn words(&self, step: Step) -> String {
+        let (how, at) = match self {
+            Self::Caldav(_, client) => match step {
+                Step::Delete => ("DELETE", format!(" {}", client.event())),
+                Step::Add | Step::Change => ("PUT", format!(" {}", client.event())),
+            },
+            Self::Google(_) => ("in the calendar of the simulated Google", String::new()),
+        };
+        match step {
+            Step::Add => format!("adding an event: {how}{at}"),
+            Step::Change => format!("\nchanging it: {how}"),
+            Step::Delete => format!("\ndeleting it: {how}"),
         }
-        let status = StatusCode::from_u16(response.status);
-        let mut headers = HeaderMap::new();
-        for (name, value) in response.headers {
-            let name = HeaderName::try_from(name.as_str());
-            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_maybe_shared(value)) {
-                headers.append(name, value);
+    }
+
+    /// Makes a change.
+    pub(super) async fn change(&mut self, step: Step, uid: &str) -> Result<()> {
+        match (self, step) {
+            (Self::Google(google), step) => {
+                google.change(step, uid);
+                Ok(())
             }
+            (Self::Caldav(_, client), Step::Add) => {
+                client.put(event(uid, "Tea", "20300102T150000Z", 0)).await
+            }
+            (Self::Caldav(_, client), Step::Change) => {
+                client.put(event(uid, "Tea and cake", "20300102T160000Z", 1)).await
+            }
+            (Self::Caldav(_, client), Step::Delete) => client.delete().await,
         }
-        Ok(caldav::Response {
-            status: status.map_err(Error::failed("the calendar server"))?,
-            headers,
-            body: response.body,
-        })
+    }
+
+    /// The provider's pushes since this was last asked, in words; `None` when it cannot push.
+    pub(super) async fn pushed(&mut self) -> Option<String> {
+        match self {
+            Self::Caldav(..) => None,
+            Self::Google(google) => Some(google.pushed().await),
+        }
+    }
+
+    /// Leaves no event behind in a calendar that outlives the demo; otherwise, what to do by hand.
+    pub(super) async fn clear(&self) -> Option<String> {
+        let Self::Caldav(place, client) = self else { return None };
+        if place.built_in {
+            return None;
+        }
+        let error = client.delete().await.err()?;
+        Some(format!("delete the event {} by hand: {error}", client.event()))
+    }
+
+    /// How a person can change the calendar.
+    pub(super) fn by_hand(&self) -> String {
+        let (place, client) = match self {
+            Self::Google(google) => return google.by_hand(),
+            Self::Caldav(place, client) => (place, client),
+        };
+        let (user, password) = match place.built_in {
+            true => (place.user.as_str(), place.password.as_str()),
+            false => (place.user.as_str(), "PASSWORD"),
+        };
+        let mut address = client.event().clone();
+        if let Ok(mut path) = address.path_segments_mut() {
+            path.pop().push("lunch.ics");
+        }
+        let text = event("lunch", "Lunch", "20300103T120000Z", 0).replace("\r\n", "\\r\\n");
+        format!(
+            "printf '{text}' | curl -u '{user}:{password}' -X PUT -H 'content-type: text/calendar' \
+             --data-binary @- '{address}'"
+        )
+    }
+}
+
+fn account(place: &CaldavPlace) -> NewAccount {
+    NewAccount {
+        provider: "caldav".to_owned(),
+        user: None,
+        external_id: None,
+        name: Some(NAME.to_owned()),
+        server_url: Some(place.server.to_string()),
+        username: place.user.clone(),
+        password: Password::new(place.password.to_string()),
     }
 }

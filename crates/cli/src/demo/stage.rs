@@ -8,13 +8,12 @@ use tidings_core::hook::Providers;
 use tidings_core::id::{AccountId, HookId};
 use tidings_core::sign::Secret;
 use tidings_service::{
-    AccountQuery, AccountStatus, Caller, InboxRequest, NewAccount, NewHook, PageInput, Password,
-    Service,
+    AccountQuery, AccountStatus, Caller, InboxRequest, NewHook, PageInput, Service,
 };
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use super::calendar::CalendarClient;
+use super::calendar::{Calendar, Step};
 use super::place::Place;
 use super::voice::Voice;
 use super::webhook::Webhook;
@@ -22,9 +21,9 @@ use crate::error::{Error, Result};
 use crate::server::Server;
 
 /// By this the things of an earlier demo in the same directory are known.
-const NAME: &str = "tidings demo";
+pub(super) const NAME: &str = "tidings demo";
 /// How often the account is looked at while its first sync runs.
-const LOOK: Duration = Duration::from_millis(100);
+pub(super) const LOOK: Duration = Duration::from_millis(100);
 /// The first sync of a large calendar may take this long.
 const BASELINE_DEADLINE: Duration = Duration::from_secs(600);
 
@@ -33,12 +32,11 @@ pub(super) struct Stage {
     service: Service,
     caller: Caller,
     account: AccountId,
-    calendar: CalendarClient,
+    calendar: Calendar,
     uid: String,
     secret: Secret,
     arrivals: mpsc::Receiver<InboxRequest>,
     clock: Clock,
-    place: Place,
     url: String,
     inbox: String,
     key: String,
@@ -60,7 +58,7 @@ impl Stage {
         voice.tell(&format!(
             "tidings serves {}; the calendar is {}",
             server.url(),
-            place.server
+            place.address()
         ))?;
         let inbox = service.create_inbox(&caller).await.map_err(Error::failed("the inbox"))?;
         let inbox = format!("{}/inbox/{}", server.url(), inbox.token);
@@ -68,14 +66,8 @@ impl Stage {
             service.create_hook(&caller, hook(&inbox)).await.map_err(Error::failed("the hook"))?;
         voice.tell(&format!("{} takes event.* to {inbox}", hook.hook.id))?;
         let uid = format!("tidings-demo-{}", hook.hook.id);
-        let calendar =
-            CalendarClient::find(std::sync::Arc::clone(&server.egress), &place, &uid).await?;
-        let account = service
-            .connect_account(&caller, account(&place))
-            .await
-            .map_err(Error::failed("the account"))?
-            .id;
-        let stage = Self {
+        let (calendar, account) = Calendar::connect(place, server, &caller, &uid).await?;
+        let mut stage = Self {
             service,
             caller,
             account,
@@ -84,12 +76,12 @@ impl Stage {
             secret: hook.secret,
             arrivals,
             clock,
-            place,
             url: server.url(),
             inbox,
             key: key.to_owned(),
         };
         stage.baseline().await?;
+        stage.calendar.watched(server, &stage.caller, account).await?;
         voice.tell(&format!("{account} is connected; its first sync was silent"))?;
         Ok(stage)
     }
@@ -116,21 +108,30 @@ impl Stage {
         &mut self,
         voice: &mut Voice<'_, W>,
     ) -> Result<()> {
-        voice.tell(&format!("adding an event: PUT {}", self.calendar.event()))?;
-        self.calendar.put(event(&self.uid, "Tea", "20300102T150000Z", 0)).await?;
-        self.expect("event.created", voice).await?;
-        voice.tell("\nchanging it: PUT")?;
-        self.calendar.put(event(&self.uid, "Tea and cake", "20300102T160000Z", 1)).await?;
-        self.expect("event.updated", voice).await?;
-        voice.tell("\ndeleting it: DELETE")?;
-        self.calendar.delete().await?;
-        self.expect("event.deleted", voice).await
+        for (step, kind) in [
+            (Step::Add, "event.created"),
+            (Step::Change, "event.updated"),
+            (Step::Delete, "event.deleted"),
+        ] {
+            voice.tell(&self.calendar.words(step))?;
+            self.calendar.change(step, &self.uid).await?;
+            match self.calendar.pushed().await {
+                Some(words) => voice.tell(&words)?,
+                None => self.wake().await?,
+            }
+            self.expect(kind, voice).await?;
+        }
+        Ok(())
+    }
+
+    /// What does not push is looked at now.
+    async fn wake(&self) -> Result<()> {
+        let woken = self.service.sync_account(&self.caller, self.account).await;
+        woken.map(drop).map_err(Error::failed("the account"))
     }
 
     /// Prints what arrives until it is `kind` about our event, with a good signature.
     async fn expect<W: Write>(&mut self, kind: &str, voice: &mut Voice<'_, W>) -> Result<()> {
-        let woken = self.service.sync_account(&self.caller, self.account).await;
-        woken.map_err(Error::failed("the account"))?;
         loop {
             let webhook = self.next().await?;
             voice.print(&webhook)?;
@@ -160,13 +161,9 @@ impl Stage {
 
     /// Leaves no event behind in a calendar that outlives the demo.
     pub(super) async fn clear<W: Write>(&self, voice: &mut Voice<'_, W>) {
-        if self.place.built_in {
-            return;
-        }
-        if let Err(error) = self.calendar.delete().await {
-            let event = self.calendar.event();
+        if let Some(words) = self.calendar.clear().await {
             // The demo is over, and failing to say so changes nothing.
-            drop(voice.tell(&format!("delete the event {event} by hand: {error}")));
+            drop(voice.tell(&words));
         }
     }
 
@@ -174,22 +171,13 @@ impl Stage {
     pub(super) fn what_next(&self) -> String {
         let Self { url, key, inbox, .. } = self;
         let secret = self.secret.reveal();
-        let (user, password) = match self.place.built_in {
-            true => (self.place.user.as_str(), self.place.password.as_str()),
-            false => (self.place.user.as_str(), "PASSWORD"),
-        };
-        let mut event = self.calendar.event().clone();
-        if let Ok(mut path) = event.path_segments_mut() {
-            path.pop().push("lunch.ics");
-        }
-        let text = self::event("lunch", "Lunch", "20300103T120000Z", 0).replace("\r\n", "\\r\\n");
+        let by_hand = self.calendar.by_hand();
         format!(
             "\n--- all three arrived. The demo stays up; end it with ctrl-c.\n\
              API         {url}/api/v1 (described at {url}/openapi.json)\n\
              inbox       {inbox}\n\
              owner key   {key}\n\n\
-             change the calendar:\n  printf '{text}' | curl -u '{user}:{password}' -X PUT \
-             -H 'content-type: text/calendar' --data-binary @- '{event}'\n\n\
+             change the calendar:\n  {by_hand}\n\n\
              publish a change of your own:\n  curl -H 'authorization: Bearer {key}' \
              -H 'content-type: application/json' \
              -d '{{\"type\":\"invoice.paid\",\"data\":{{\"amount\":12}}}}' {url}/api/v1/changes\n\n\
@@ -229,36 +217,4 @@ fn hook(inbox: &str) -> NewHook {
         providers: Some(Providers::All),
         ..NewHook::default()
     }
-}
-
-fn account(place: &Place) -> NewAccount {
-    NewAccount {
-        provider: "caldav".to_owned(),
-        user: None,
-        external_id: None,
-        name: Some(NAME.to_owned()),
-        server_url: Some(place.server.to_string()),
-        username: place.user.clone(),
-        password: Password::new(place.password.to_string()),
-    }
-}
-
-/// An event of one hour (RFC 5545).
-fn event(uid: &str, summary: &str, start: &str, sequence: u32) -> String {
-    [
-        "BEGIN:VCALENDAR",
-        "VERSION:2.0",
-        "PRODID:-//tidings//demo//EN",
-        "BEGIN:VEVENT",
-        &format!("UID:{uid}"),
-        "DTSTAMP:20300101T000000Z",
-        &format!("DTSTART:{start}"),
-        "DURATION:PT1H",
-        &format!("SEQUENCE:{sequence}"),
-        &format!("SUMMARY:{summary}"),
-        "END:VEVENT",
-        "END:VCALENDAR",
-        "",
-    ]
-    .join("\r\n")
 }

@@ -4,6 +4,7 @@
 mod cloudevents;
 mod connect_sdk;
 mod durability;
+mod google;
 mod readme;
 mod retention;
 mod standard_webhooks;

@@ -101,19 +101,24 @@ impl From<Error> for Refusal {
                 let message = "the access token may not do this";
                 Self::new(StatusCode::UNAUTHORIZED, error.code(), message)
             }
-            Error::NotFound(_) | Error::Conflict(_) | Error::Malformed(_) => {
-                with(StatusCode::BAD_REQUEST)
-            }
+            Error::NotFound(_)
+            | Error::Conflict(_)
+            | Error::Stale { .. }
+            | Error::Refused(_)
+            | Error::Malformed(_) => with(StatusCode::BAD_REQUEST),
             Error::Invalid(fields) => Self::fields(fields),
             Error::LimitExceeded { retry_after_s, .. } => {
                 with(StatusCode::TOO_MANY_REQUESTS).retry_after_s(retry_after_s.unwrap_or(60))
             }
             Error::TooLarge(_) => with(StatusCode::PAYLOAD_TOO_LARGE),
             Error::Gone { .. } => with(StatusCode::GONE),
-            Error::Unavailable { retry_after_s } => {
+            Error::Unavailable { retry_after_s }
+            | Error::ProviderUnavailable { retry_after_s, .. } => {
                 with(StatusCode::SERVICE_UNAVAILABLE).retry_after_s(*retry_after_s)
             }
-            Error::Full | Error::Internal => with(StatusCode::INTERNAL_SERVER_ERROR),
+            Error::NotConfigured(_) | Error::Full | Error::Internal => {
+                with(StatusCode::INTERNAL_SERVER_ERROR)
+            }
         }
     }
 }

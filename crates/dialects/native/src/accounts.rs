@@ -1,13 +1,13 @@
-//! `/accounts`: connected accounts and their calendars.
+//! `/accounts`: connected accounts.
 
 use axum::Json as Out;
 use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tidings_core::clock::Timestamp;
-use tidings_core::id::{AccountId, CollectionId, UserId};
+use tidings_core::id::{AccountId, UserId};
 use tidings_service::{
-    Account, AccountChanges, AccountQuery, AccountStatus, Calendar, NewAccount, PageInput, Password,
+    Account, AccountChanges, AccountQuery, AccountStatus, NewAccount, PageInput, Password,
 };
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -25,7 +25,6 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(connect_account, list_accounts))
         .routes(routes!(get_account, update_account, delete_account))
         .routes(routes!(sync_account))
-        .routes(routes!(list_calendars))
 }
 
 /// An account to connect.
@@ -34,7 +33,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 #[schema(example = json!({"provider": "caldav", "server_url": "https://dav.example.com/",
     "username": "ada", "password": "app-password", "user": "usr_01k4qzv6s8t2m9r3n5b0"}))]
 pub(crate) struct AccountInput {
-    /// `caldav`, or `apple` for iCloud.
+    /// `caldav`, or `apple` for iCloud; others are connected by `POST /connections`.
     provider: String,
     /// Address of its server; needed for `caldav`, known for `apple`.
     server_url: Option<String>,
@@ -119,7 +118,7 @@ pub(crate) struct AccountAnswer {
     /// Its id.
     #[schema(value_type = String)]
     id: AccountId,
-    /// `caldav`, `apple`, …
+    /// `google`, `microsoft`, `zoom`, `caldav` or `apple`.
     provider: String,
     /// Its end user.
     user: Option<AccountUser>,
@@ -178,34 +177,6 @@ impl From<Account> for AccountAnswer {
             created_at: account.created_at,
             updated_at: account.updated_at,
         }
-    }
-}
-
-/// A calendar of an account.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"id": "col_01k4qzv6s8t2m9r3n5b0", "external_id": "/ada/work/",
-    "name": "Work", "baseline_done": true, "error": null, "synced_at": "2026-03-12T09:01:12.000Z"}))]
-pub(crate) struct CalendarAnswer {
-    /// Its id.
-    #[schema(value_type = String)]
-    id: CollectionId,
-    /// The provider's id of it.
-    external_id: String,
-    /// What people call it.
-    name: Option<String>,
-    /// Whether its first, silent sync is done.
-    baseline_done: bool,
-    /// Why it is not watched, in plain words.
-    error: Option<String>,
-    /// When it was last synced.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    synced_at: Option<Timestamp>,
-}
-
-impl From<Calendar> for CalendarAnswer {
-    fn from(calendar: Calendar) -> Self {
-        let Calendar { id, external_id, name, baseline_done, error, synced_at } = calendar;
-        Self { id, external_id, name, baseline_done, error, synced_at }
     }
 }
 
@@ -291,7 +262,8 @@ async fn update_account(
     Ok(Out(api.service.update_account(&caller, id, changes).await?.into()))
 }
 
-/// Deletes an account and erases its credential and calendars. Needs the scope `accounts`.
+/// Deletes an account and erases its credential and calendars. Its tokens are given back at its provider
+/// first, if that answers. Needs the scope `accounts`.
 #[utoipa::path(delete, path = "/accounts/{account_id}", tag = "accounts",
     params(("account_id" = String, Path)), responses((status = 204, description = "deleted")))]
 async fn delete_account(
@@ -314,18 +286,4 @@ async fn sync_account(
 ) -> Answer<(StatusCode, Out<AccountAnswer>)> {
     let account = api.service.sync_account(&caller, id).await?;
     Ok((StatusCode::ACCEPTED, Out(account.into())))
-}
-
-/// The calendars of an account, all on one page.
-#[utoipa::path(get, path = "/accounts/{account_id}/calendars", tag = "accounts",
-    params(("account_id" = String, Path)),
-    responses((status = 200, description = "the calendars", body = PageAnswer<CalendarAnswer>)))]
-async fn list_calendars(
-    State(api): State<Api>,
-    By(caller): By,
-    PathId(id): PathId<AccountId>,
-) -> Answer<Out<PageAnswer<CalendarAnswer>>> {
-    let calendars = api.service.calendars(&caller, id).await?;
-    let data = calendars.into_iter().map(CalendarAnswer::from).collect();
-    Ok(Out(PageAnswer { data, next_cursor: None, has_more: false }))
 }

@@ -69,6 +69,8 @@ enum ScopeName {
     Hooks,
     /// Write end users and accounts.
     Accounts,
+    /// Read and write calendars and their events.
+    Calendars,
 }
 
 impl From<ScopeName> for Scope {
@@ -79,6 +81,7 @@ impl From<ScopeName> for Scope {
             ScopeName::Read => Self::Read,
             ScopeName::Hooks => Self::Hooks,
             ScopeName::Accounts => Self::Accounts,
+            ScopeName::Calendars => Self::Calendars,
         }
     }
 }

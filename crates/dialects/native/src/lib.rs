@@ -9,12 +9,15 @@ mod answers;
 mod apps;
 mod audit;
 mod body;
+mod calendars;
 mod caller;
 mod changes;
 mod cloudevents;
+mod connections;
 mod cursor;
 mod deliveries;
 mod event_types;
+mod events;
 mod format;
 mod hooks;
 mod inboxes;
@@ -72,6 +75,9 @@ fn routes() -> OpenApiRouter<Api> {
         keys::routes(),
         users::routes(),
         accounts::routes(),
+        connections::routes(),
+        calendars::routes(),
+        events::routes(),
         hooks::routes(),
         changes::routes(),
         event_types::routes(),

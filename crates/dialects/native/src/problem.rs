@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use tidings_service::{Error, Field};
@@ -34,6 +34,7 @@ pub(crate) struct Problem {
     errors: Vec<FieldError>,
     retry_after_s: Option<u32>,
     oldest_seq: Option<u64>,
+    etag: Option<String>,
 }
 
 /// The body of every answer that is not a success.
@@ -67,6 +68,9 @@ pub(crate) struct Document {
     /// The first `seq` that is still kept, when what was asked for is older.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oldest_seq: Option<u64>,
+    /// The entity tag of the version that is current, when the request named another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
     /// Id of the request, also in the header `x-request-id`.
     pub request_id: String,
 }
@@ -81,6 +85,7 @@ impl Problem {
             errors: Vec::new(),
             retry_after_s: None,
             oldest_seq: None,
+            etag: None,
         }
     }
 
@@ -141,6 +146,13 @@ impl Problem {
         self
     }
 
+    /// Says which version is current, in the body and as header.
+    #[must_use]
+    pub(crate) fn etag(mut self, current: Option<String>) -> Self {
+        self.etag = current;
+        self
+    }
+
     /// The response to the request with this id.
     pub(crate) fn respond(&self, request_id: &str) -> Response {
         let document = Document {
@@ -151,6 +163,7 @@ impl Problem {
             code: self.code,
             errors: self.errors.clone(),
             oldest_seq: self.oldest_seq,
+            etag: self.etag.clone(),
             request_id: request_id.to_owned(),
         };
         let body = serde_json::to_vec(&document).expect("a problem has only plain fields");
@@ -161,6 +174,9 @@ impl Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer realm=\"tidings\"");
             headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(Ok(etag)) = self.etag.as_deref().map(HeaderValue::from_str) {
+            headers.insert(ETAG, etag);
         }
         if let Some(seconds) = self.retry_after_s {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -185,6 +201,10 @@ impl From<Error> for Problem {
         match &error {
             Error::NotFound(_) => with(StatusCode::NOT_FOUND),
             Error::Conflict(_) => with(StatusCode::CONFLICT),
+            Error::Stale { current, .. } => {
+                with(StatusCode::PRECONDITION_FAILED).etag(current.clone())
+            }
+            Error::Refused(_) => with(StatusCode::UNPROCESSABLE_ENTITY),
             Error::Invalid(fields) if fields.iter().any(is_query_parameter) => {
                 Self::bad_request("invalid_query", error.to_string())
             }
@@ -200,6 +220,10 @@ impl From<Error> for Problem {
             Error::Unavailable { retry_after_s } => {
                 with(StatusCode::SERVICE_UNAVAILABLE).retry_after_s(*retry_after_s)
             }
+            Error::ProviderUnavailable { retry_after_s, .. } => {
+                with(StatusCode::SERVICE_UNAVAILABLE).retry_after_s(*retry_after_s)
+            }
+            Error::NotConfigured(_) => with(StatusCode::NOT_IMPLEMENTED),
             Error::Full => with(StatusCode::INSUFFICIENT_STORAGE),
             Error::Internal => with(StatusCode::INTERNAL_SERVER_ERROR),
         }
@@ -216,6 +240,10 @@ fn title(code: &str) -> &'static str {
     match code {
         "not_found" => "There is no such thing here",
         "conflict" => "The request contradicts what is stored",
+        "stale" => "What was to be written has changed in the meantime",
+        "refused" => "The calendar's provider does not do this",
+        "provider_unavailable" => "The calendar's provider cannot do this at the moment",
+        "not_configured" => "The operator must configure this first",
         "invalid" => "The request body is not what this operation takes",
         "malformed" => "The request cannot be understood",
         "unauthenticated" => "A valid key is needed",
@@ -249,6 +277,8 @@ mod tests {
         let kinds = vec![
             Error::NotFound("hook"),
             Error::Conflict("another app has this external id".into()),
+            Error::Stale { why: "the event has changed".into(), current: Some("\"a1\"".into()) },
+            Error::Refused("the calendar is read-only".into()),
             Error::Invalid(vec![place("/name"), place("/external_id")]),
             Error::Invalid(vec![place("limit")]),
             Error::Malformed("name the app: send its id in the header tidings-app".into()),
@@ -262,26 +292,32 @@ mod tests {
             Error::TooLarge("a batch has at most 1000 changes".into()),
             Error::Gone { oldest_seq: 42 },
             Error::Unavailable { retry_after_s: 1 },
+            Error::ProviderUnavailable { why: "google is busy".into(), retry_after_s: 30 },
+            Error::NotConfigured("google is not configured: set google.client_id".into()),
             Error::Full,
             Error::Internal,
         ];
         let place_of = |error: &Error| match error {
             Error::NotFound(_) => 0,
             Error::Conflict(_) => 1,
-            Error::Invalid(_) => 2,
-            Error::Malformed(_) => 3,
-            Error::Unauthenticated => 4,
-            Error::Forbidden(_) => 5,
-            Error::LimitExceeded { .. } => 6,
-            Error::TooLarge(_) => 7,
-            Error::Gone { .. } => 8,
-            Error::Unavailable { .. } => 9,
-            Error::Full => 10,
-            Error::Internal => 11,
+            Error::Stale { .. } => 2,
+            Error::Refused(_) => 3,
+            Error::Invalid(_) => 4,
+            Error::Malformed(_) => 5,
+            Error::Unauthenticated => 6,
+            Error::Forbidden(_) => 7,
+            Error::LimitExceeded { .. } => 8,
+            Error::TooLarge(_) => 9,
+            Error::Gone { .. } => 10,
+            Error::Unavailable { .. } => 11,
+            Error::ProviderUnavailable { .. } => 12,
+            Error::NotConfigured(_) => 13,
+            Error::Full => 14,
+            Error::Internal => 15,
         };
         let mut places: Vec<_> = kinds.iter().map(place_of).collect();
         places.dedup();
-        assert_eq!(places, (0..=11).collect::<Vec<_>>());
+        assert_eq!(places, (0..=15).collect::<Vec<_>>());
         kinds
     }
 

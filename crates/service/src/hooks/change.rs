@@ -26,6 +26,8 @@ pub struct HookChanges {
     pub triggers: Option<Vec<String>>,
     /// Whether it takes only what the format documents, from the app's next change on.
     pub providers: Option<Providers>,
+    /// Whether it also takes the echoes of writes through our own API, from the app's next change on.
+    pub echoes: Option<bool>,
     /// A new filter as JSON text, from the app's next change on; `Some(None)`: none any more.
     pub filter: Option<Option<String>>,
     /// A new transform, also for parked deliveries; `Some(None)`: none any more.
@@ -183,6 +185,7 @@ impl Service {
             selection.triggers = triggers;
         }
         selection.providers = changes.providers.unwrap_or(selection.providers);
+        selection.echoes = changes.echoes.unwrap_or(selection.echoes);
         if let Some(filter) = changes.filter {
             selection.filter = filter.and_then(|filter| check_filter(&mut checks, &filter));
         }

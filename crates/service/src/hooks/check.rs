@@ -48,6 +48,8 @@ pub struct NewHook {
     pub account: Option<AccountId>,
     /// Only changes of this calendar.
     pub calendar: Option<CollectionId>,
+    /// Whether it also takes the echoes of writes through our own API; not when absent.
+    pub echoes: Option<bool>,
     /// Only changes whose content is like this: a [`tidings_core::filter`], as JSON text.
     pub filter: Option<String>,
     /// A script that reshapes body and headers before they are signed.
@@ -77,6 +79,7 @@ pub(crate) struct Checked {
     pub(crate) user: Option<UserId>,
     pub(crate) account: Option<AccountId>,
     pub(crate) calendar: Option<CollectionId>,
+    pub(crate) echoes: bool,
     pub(crate) filter: Option<Filter>,
     pub(crate) transform: Option<String>,
     pub(crate) external_id: Option<String>,
@@ -127,6 +130,7 @@ impl Service {
             user: input.user,
             account: input.account,
             calendar: input.calendar,
+            echoes: input.echoes.unwrap_or_default(),
             filter,
             transform: input.transform,
             external_id: input.external_id,
@@ -176,6 +180,7 @@ impl Service {
             user_no,
             account_no,
             collection_no,
+            echoes: checked.echoes,
             filter: checked.filter.clone(),
             transform: checked.transform.clone(),
         })

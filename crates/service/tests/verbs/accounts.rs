@@ -1,3 +1,4 @@
+use tidings_core::id::AccountId;
 use tidings_core::seal::Place;
 use tidings_service::{
     AccountChanges, AccountQuery, AccountStatus, Error, NewAccount, PageInput, Password,
@@ -70,6 +71,7 @@ async fn a_wake_up_during_a_pass_stays_due() {
         failures: 0,
         last_error: None,
         home_url: None,
+        look: None,
     };
     setup.service.sync_account(&setup.owner, id).await.unwrap();
     setup.store.note_sync(read.account_no, state(read.dirty_gen)).await.unwrap();
@@ -80,36 +82,39 @@ async fn a_wake_up_during_a_pass_stays_due() {
     assert_eq!(setup.store.next_account_due().await.unwrap(), Some(now.plus_ms(60_000)));
 }
 
+/// Turns an account inactive, as the sync would.
+pub(crate) async fn deactivate(setup: &Setup, id: AccountId) -> bool {
+    let row = setup.store.account_by_id(1, id).await.unwrap().unwrap();
+    let now = setup.clock.now();
+    let change = tidings_core::change::NewChange {
+        id: tidings_core::id::ChangeId(tidings_core::id::Ids::from_os().next(now)),
+        kind: "account.inactive".into(),
+        subject: Default::default(),
+        order_key: None,
+        occurred_at: now,
+        origin: tidings_core::change::Origin::Provider,
+        actor: None,
+        traceparent: None,
+        body: "{}".into(),
+    };
+    let entry = tidings_store::AuditEntry {
+        actor: "system".into(),
+        action: "account.deactivate",
+        object: id.to_string(),
+        denied: false,
+        detail: serde_json::json!({}),
+    };
+    let reason = "the server refused the password".to_owned();
+    setup.store.deactivate_account(row.account_no, reason, change, entry, now).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_new_password_makes_an_inactive_account_active() {
     let setup = Setup::new().await;
     let id = setup.service.connect_account(&setup.owner, new_account()).await.unwrap().id;
-    let row = setup.store.account_by_id(1, id).await.unwrap().unwrap();
     let now = setup.clock.now();
-    let inactive = |n: u64| {
-        let change = tidings_core::change::NewChange {
-            id: tidings_core::id::ChangeId(tidings_core::id::Ids::seeded(n).next(now)),
-            kind: "account.inactive".into(),
-            subject: Default::default(),
-            order_key: None,
-            occurred_at: now,
-            origin: tidings_core::change::Origin::Provider,
-            actor: None,
-            traceparent: None,
-            body: "{}".into(),
-        };
-        let entry = tidings_store::AuditEntry {
-            actor: "system".into(),
-            action: "account.deactivate",
-            object: id.to_string(),
-            denied: false,
-            detail: serde_json::json!({}),
-        };
-        let reason = "the server refused the password".to_owned();
-        setup.store.deactivate_account(row.account_no, reason, change, entry, now)
-    };
-    assert!(inactive(3).await.unwrap());
-    assert!(!inactive(4).await.unwrap(), "once is enough");
+    assert!(deactivate(&setup, id).await);
+    assert!(!deactivate(&setup, id).await, "once is enough");
     let account = setup.service.account(&setup.owner, id).await.unwrap();
     assert_eq!(account.status, AccountStatus::Inactive);
     assert_eq!(account.status_reason.as_deref(), Some("the server refused the password"));

@@ -85,12 +85,14 @@ async fn a_hook_is_changed_paused_enabled_and_deleted() {
     let changes = HookChanges {
         url: Some("https://example.com/new".into()),
         triggers: Some(vec!["*".into()]),
+        echoes: Some(true),
         serving: Serving { concurrency: Some(2), ..Serving::default() },
         ..HookChanges::default()
     };
     let hook = service.update_hook(owner, id, changes).await.unwrap();
     assert_eq!(hook.url.as_deref(), Some("https://example.com/new"));
     assert_eq!((hook.triggers, hook.concurrency), (vec!["*".to_owned()], 2));
+    assert!(hook.echoes);
     let bad = HookChanges { url: Some("ftp://example.com/".into()), ..HookChanges::default() };
     assert_eq!(pointers(service.update_hook(owner, id, bad).await), ["/url"]);
 

@@ -1,10 +1,13 @@
 use tidings_core::id::{
     AccountId, ChangeId, CollectionId, DeliveryId, GrantId, HookId, Ids, InboxId, ReplayId, UserId,
 };
+use tidings_providers::errand::Refusal;
 use tidings_service::{
-    AccountChanges, AppChanges, ConnectToken, EnableFrom, Error, HookChanges, LedgerQuery, NewHook,
-    NewKey, NewPublication, NewReplay, PageInput, ReplayFrom, RotateSecret, Scope,
+    AccountChanges, AppChanges, ConnectToken, EnableFrom, Error, EventQuery, HookChanges,
+    LedgerQuery, NewConnection, NewHook, NewKey, NewPublication, NewReplay, Notify, PageInput,
+    ReplayFrom, RotateSecret, Scope, Writing,
 };
+use tidings_store::{CollectionWrite, MirrorCommit};
 
 use crate::accounts::new_account;
 use crate::setup::{NOON, Setup, new_hook, publication};
@@ -76,13 +79,61 @@ async fn another_apps_things_look_like_unknown_ones() {
         "hook for account": |id| s.create_hook(a, NewHook { account: Some(id), ..new_hook() }), account, no_account;
         "change": |id| s.change(a, id), change, ChangeId(next());
     }
-    let calendar = NewHook { calendar: Some(CollectionId(next())), ..new_hook() };
-    assert_eq!(s.create_hook(a, calendar).await.err(), Some(Error::NotFound("calendar")));
     let delivery = DeliveryId(next());
     assert_eq!(s.delivery(a, delivery).await.err(), Some(Error::NotFound("delivery")));
     let unknown = s.inbox_requests(a, InboxId(next())).err();
     assert_eq!(s.inbox_requests(a, inbox).err(), unknown);
     assert!(s.hook(b, hook).await.is_ok() && s.account(b, account).await.is_ok());
+}
+
+#[tokio::test]
+async fn another_apps_calendars_look_like_unknown_ones_and_no_provider_is_asked() {
+    let (setup, asked) = Setup::new().await.with_desk(|_| Err(Refusal::Busy));
+    let (s, a) = (&setup.service, &setup.with_scopes(&[Scope::Admin]).await);
+    let b = &setup.other_app("b").await;
+    let account = s.connect_account(b, new_account()).await.unwrap().id;
+    let user = s.upsert_user(b, "ada".into()).await.unwrap().0.id;
+    let calendar = calendar_of(&setup, account).await;
+    let input = serde_json::json!({"start": "2026-12-02", "end": "2026-12-03"});
+    let page = PageInput::default();
+    let ids = Ids::seeded(77);
+    let next = || ids.next(NOON);
+    let (no_account, no_user) = (AccountId(next()), UserId(next()));
+    let no_calendar = CollectionId(next());
+    same_as_unknown! {
+        "connect again": |id| s.begin_connection(a, NewConnection { account: Some(id), ..connection() }), account, no_account;
+        "connect for": |id| s.begin_connection(a, NewConnection { user: Some(id), ..connection() }), user, no_user;
+        "calendar": |id| s.calendar(a, id), calendar, no_calendar;
+        "events": |id| s.events(a, id, EventQuery::default(), &page), calendar, no_calendar;
+        "event": |id| s.event(a, id, "x"), calendar, no_calendar;
+        "create event": |id| s.create_event(a, id, &input, Notify::None, None), calendar, no_calendar;
+        "update event": |id| s.update_event(a, id, "x", &input, Writing::default()), calendar, no_calendar;
+        "delete event": |id| s.delete_event(a, id, "x", Writing::default()), calendar, no_calendar;
+        "hook for calendar": |id| s.create_hook(a, NewHook { calendar: Some(id), ..new_hook() }), calendar, no_calendar;
+    }
+    assert!(s.calendar(b, calendar).await.is_ok());
+    assert!(asked.list().is_empty(), "{:?}", asked.list());
+}
+
+fn connection() -> NewConnection {
+    NewConnection { provider: "google".into(), ..NewConnection::default() }
+}
+
+/// Gives an account of any app a calendar, as the sync would.
+async fn calendar_of(setup: &Setup, account: AccountId) -> CollectionId {
+    let due = setup.store.due_accounts(NOON, 10).await.unwrap();
+    let row = due.into_iter().find(|row| row.id == account).unwrap();
+    let id = CollectionId(Ids::seeded(78).next(NOON));
+    let mut commit = MirrorCommit::new(row.app_no, row.account_no);
+    commit.collections.push(CollectionWrite::Create {
+        id,
+        external_id: "primary".into(),
+        name: None,
+        details: "{}".into(),
+        announce: None,
+    });
+    assert!(setup.store.commit_mirror(commit, NOON).await.unwrap());
+    id
 }
 
 #[tokio::test]

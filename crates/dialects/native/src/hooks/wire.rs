@@ -63,6 +63,9 @@ pub(crate) struct HookInput {
     /// Only changes of this calendar.
     #[schema(value_type = Option<String>)]
     calendar: Option<CollectionId>,
+    /// Whether it also takes the echoes of events that were written through this API; `false` when absent, so
+    /// that two-way sync does not answer its own writes.
+    echoes: Option<bool>,
     /// Only changes whose content is like this: rules `{"path", …}` with `eq`, `in`, `prefix`, `exists`,
     /// `gt`, `gte`, `lt`, `lte`, combined by `and`, `or`, `not`. Paths are JSON pointers into the change:
     /// `/type`, `/data/…`. At most 8192 bytes and 200 rules, 8 levels deep. Applies to the app's next changes.
@@ -139,6 +142,7 @@ impl From<HookInput> for NewHook {
             user: input.user,
             account: input.account,
             calendar: input.calendar,
+            echoes: input.echoes,
             filter: input.filter.map(text),
             transform: input.transform,
             external_id: input.external_id,
@@ -178,6 +182,9 @@ pub(crate) struct HookPatch {
     /// `documented` or `all`, from the app's next change on.
     #[schema(value_type = Option<String>)]
     providers: Option<Providers>,
+    /// Whether it also takes the echoes of events that were written through this API, from the app's next
+    /// change on.
+    echoes: Option<bool>,
     /// A new filter, from the app's next change on; `null` takes it away.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<Object>)]
@@ -233,6 +240,7 @@ impl From<HookPatch> for HookChanges {
             description: patch.description,
             triggers: patch.triggers,
             providers: patch.providers,
+            echoes: patch.echoes,
             filter: patch.filter.map(|filter| filter.map(text)),
             transform: patch.transform,
             serving: Serving {
@@ -255,7 +263,7 @@ impl From<HookPatch> for HookChanges {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"id": "hook_01k4qzv6s8t2m9r3n5b0", "url": "https://example.com/webhooks",
     "description": "", "format": "native@1", "triggers": ["event.*"], "providers": "documented",
-    "user": null, "account": null, "calendar": null, "filter": null, "transform": null,
+    "user": null, "account": null, "calendar": null, "echoes": false, "filter": null, "transform": null,
     "external_id": null,
     "retry": [0, 5, 30, 120, 600], "concurrency": 16, "timeout_ms": 15000, "rate": null,
     "ordering": "none", "order_key": null, "on_exhausted": "continue", "coalesce": null,
@@ -288,6 +296,8 @@ pub(crate) struct HookAnswer {
     /// Only changes of this calendar.
     #[schema(value_type = Option<String>)]
     calendar: Option<CollectionId>,
+    /// Whether it also takes the echoes of events that were written through this API.
+    echoes: bool,
     /// Only changes whose content is like this.
     #[schema(value_type = Option<Object>)]
     filter: Option<Box<RawValue>>,
@@ -356,6 +366,7 @@ impl From<Hook> for HookAnswer {
             user: hook.user,
             account: hook.account,
             calendar: hook.calendar,
+            echoes: hook.echoes,
             filter: hook.filter.and_then(document),
             transform: hook.transform,
             external_id: hook.external_id,
@@ -392,7 +403,7 @@ impl From<Hook> for HookAnswer {
 #[schema(example = json!({"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     "hook": {"id": "hook_01k4qzv6s8t2m9r3n5b0", "url": "https://example.com/webhooks",
     "description": "", "format": "native@1", "triggers": ["event.*"], "providers": "documented",
-    "user": null, "account": null, "calendar": null, "filter": null, "transform": null,
+    "user": null, "account": null, "calendar": null, "echoes": false, "filter": null, "transform": null,
     "external_id": null,
     "retry": [0, 5, 30, 120, 600], "concurrency": 16, "timeout_ms": 15000, "rate": null,
     "ordering": "none", "order_key": null, "on_exhausted": "continue", "coalesce": null,

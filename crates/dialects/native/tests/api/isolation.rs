@@ -20,6 +20,7 @@ pub(crate) static UNKNOWN: std::sync::LazyLock<Names> = std::sync::LazyLock::new
         ("calendar", "col"),
         ("change", "chg"),
         ("delivery", "dlv"),
+        ("event", "ev"),
         ("event_type", "evt"),
         ("hook", "hook"),
         ("inbox", "inb"),
@@ -157,6 +158,9 @@ impl Case<'_> {
             let list = match operation.id.as_str() {
                 // Its cursors are those of the pages.
                 "stream_changes" => "/api/v1/changes?limit=1".to_owned(),
+                "list_events" => {
+                    format!("/api/v1/calendars/{}/events?limit=1", self.their_names["calendar"])
+                }
                 "list_deliveries" => {
                     format!("{}?limit=1&hook={}", operation.path, self.their_names["hook"])
                 }
@@ -261,8 +265,13 @@ async fn furnish(world: &World, tenant: &Tenant) -> Names {
     world.fail_attempts(&names["hook"], 2).await;
     let deliveries = world.get(&tenant.key, &format!("/deliveries?hook={}", names["hook"])).await;
     names.insert("delivery", id(&deliveries.json()["data"][0]));
-    // Calendars come from a provider; their ids are looked up in the same way.
-    names.insert("calendar", UNKNOWN["calendar"].clone());
+    let calendar = world.calendar(&names["account"]).await;
+    for event in ["one", "two"] {
+        let event = format!("{event}-{}", tenant.app);
+        world.mirror(&calendar, &event, "e1").await;
+        names.insert("event", event);
+    }
+    names.insert("calendar", calendar);
     names
 }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 mod bad_inputs;
+mod calendars;
 mod idempotency;
 mod isolation;
 mod ledger;

@@ -46,6 +46,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "accounts",
         &[
+            "begin_connection",
             "connect_account",
             "delete_account",
             "mint_connect_token",
@@ -54,7 +55,10 @@ const TABLE: &[(&str, &[&str])] = &[
             "upsert_user",
         ],
     ),
-    ("read or accounts", &["get_account", "list_accounts", "list_calendars"]),
+    ("calendars", &["create_event", "delete_event", "update_event"]),
+    ("read or accounts", &["get_account", "list_accounts"]),
+    ("read or calendars", &["get_event", "list_events"]),
+    ("read or accounts or calendars", &["get_calendar", "list_calendars"]),
     (
         "read or hooks",
         &[
@@ -106,7 +110,7 @@ async fn each_scope_allows_what_the_table_says_and_nothing_else() {
     let ids: BTreeSet<_> = operations.iter().map(|operation| operation.id.as_str()).collect();
     assert_eq!(ids, table.keys().copied().collect(), "the table and the document differ");
 
-    for scope in ["admin", "publish", "read", "hooks", "accounts"] {
+    for scope in ["admin", "publish", "read", "hooks", "accounts", "calendars"] {
         let key = world.key(&world.app.app, &[scope]).await;
         for operation in &operations {
             if operation.id == "stream_changes" && allows(table["stream_changes"], scope) {

@@ -10,11 +10,16 @@ use tidings_core::clock::{Clock, Timestamp};
 use tidings_core::delivery::Members;
 use tidings_core::egress::EgressPolicy;
 use tidings_core::format::Formats;
-use tidings_core::id::Ids;
+use tidings_core::id::{AccountId, CollectionId, Ids};
 use tidings_core::seal::Keyring;
-use tidings_service::Service;
-use tidings_store::{AttemptRecord, ParkedWrite, Settle, Store};
-use tokio::sync::watch;
+use tidings_providers::errand::{Errand, Refusal, Reply};
+use tidings_providers::settings::{GoogleSettings, Settings};
+use tidings_service::{Desk, Service};
+use tidings_store::{
+    AttemptRecord, Collection, CollectionWrite, Item, ItemWrite, MirrorCommit, ParkedWrite, Settle,
+    Store,
+};
+use tokio::sync::{mpsc, watch};
 use tower::ServiceExt;
 
 const MASTER_KEY: [u8; 32] = [7; 32];
@@ -59,7 +64,8 @@ impl World {
             Keyring::new(&[MASTER_KEY.to_vec().into()]).unwrap(),
             EgressPolicy::public_only(),
             Formats::new(vec![tidings_native::NATIVE]),
-        );
+        )
+        .with_providers(settings(), desk());
         let bootstrap = service.bootstrap(None).await.unwrap();
         let owner = bootstrap.generated.unwrap().reveal().to_owned();
         let (stop, stopping) = watch::channel(false);
@@ -112,6 +118,44 @@ impl World {
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Gives an account a calendar, as the sync would, and answers its id.
+    pub(crate) async fn calendar(&self, account: &str) -> String {
+        let account: AccountId = account.parse().unwrap();
+        let now = self.clock.now();
+        let due = self.store.due_accounts(now, 1_000).await.unwrap();
+        let row = due.into_iter().find(|row| row.id == account).unwrap();
+        let id = CollectionId(Ids::from_os().next(now));
+        let mut commit = MirrorCommit::new(row.app_no, row.account_no);
+        commit.collections.push(CollectionWrite::Create {
+            id,
+            external_id: "primary".into(),
+            name: Some("Work".into()),
+            details: "{}".into(),
+            announce: None,
+        });
+        assert!(self.store.commit_mirror(commit, now).await.unwrap());
+        id.to_string()
+    }
+
+    /// Puts an event into the mirror, as the sync would.
+    pub(crate) async fn mirror(&self, calendar: &str, key: &str, etag: &str) {
+        let calendar: CollectionId = calendar.parse().unwrap();
+        let found = self.store.due_accounts(self.clock.now(), 1_000).await.unwrap();
+        for account in found {
+            let calendars = self.store.collections(account.account_no).await.unwrap();
+            let Some(Collection { collection_no, .. }) =
+                calendars.into_iter().find(|row| row.id == calendar)
+            else {
+                continue;
+            };
+            let mut commit = MirrorCommit::new(account.app_no, account.account_no);
+            commit.items.push((collection_no, ItemWrite::Put(item(key, etag))));
+            assert!(self.store.commit_mirror(commit, self.clock.now()).await.unwrap());
+            return;
+        }
+        panic!("there is no calendar {calendar}");
     }
 
     /// `seq` of the newest change of the first app.
@@ -212,5 +256,75 @@ impl Answer {
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {:?} {}", self.status, self.headers, String::from_utf8_lossy(&self.body))
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        google: Some(GoogleSettings::new("g", "secret")),
+        public_url: Some("https://tidings.example.com".parse().unwrap()),
+        ..Settings::default()
+    }
+}
+
+/// A provider that makes every event under the same name, knows no other, and is closed to those who
+/// want it to tell people.
+fn desk() -> Desk {
+    let (desk, mut errands) = mpsc::channel(4);
+    let answers: Desk = desk;
+    tokio::spawn(async move {
+        while let Some((errand, answer)) = errands.recv().await {
+            let closed = || {
+                let why = "google is closed".into();
+                Refusal::Unavailable { why, after_ms: Some(7_000) }
+            };
+            let all = tidings_providers::draft::Notify::All;
+            let reply = match errand {
+                Errand::Create { notify, .. } | Errand::Update { notify, .. } if notify == all => {
+                    Err(closed())
+                }
+                Errand::Create { .. } => Ok(Reply::Item(made("m1"))),
+                Errand::Update { item_key, .. } if item_key == MADE => Ok(Reply::Item(made("m2"))),
+                Errand::Delete { item_key, .. } if item_key == MADE => Ok(Reply::Done),
+                _ => Err(Refusal::NotFound("the event is not there".into())),
+            };
+            drop(answer.send(reply));
+        }
+    });
+    answers
+}
+
+/// The id of every event that is made.
+pub(crate) const MADE: &str = "/ada/work/tea.ics";
+
+fn event() -> Value {
+    json!({"uid": "tea", "title": "Tea", "start": "2026-12-02T15:00:00.000Z",
+        "end": "2026-12-02T16:00:00.000Z", "allDay": false, "availability": "busy",
+        "privacy": "public", "original": {"id": "tea"}})
+}
+
+fn made(etag: &str) -> tidings_providers::item::Item {
+    tidings_providers::item::Item {
+        key: MADE.into(),
+        resource: MADE.into(),
+        etag: etag.into(),
+        version: etag.into(),
+        series: None,
+        recurrence_id: None,
+        event: serde_json::from_value(event()).unwrap(),
+    }
+}
+
+fn item(key: &str, etag: &str) -> Item {
+    Item {
+        key: key.into(),
+        resource: key.into(),
+        etag: etag.into(),
+        version: etag.as_bytes().to_vec(),
+        series: None,
+        recurrence_id: None,
+        starts_at: None,
+        ends_at: None,
+        body: event().to_string().into_bytes(),
     }
 }
