@@ -43,6 +43,16 @@ impl Api {
         }
     }
 
+    /// Where a GET of any address without a key sends a browser to.
+    pub(crate) async fn sent_on(&self, url: &str) -> Result<String, String> {
+        let request = Request::get(url).body(Full::default()).map_err(|error| error.to_string())?;
+        let answer = tokio::time::timeout(ANSWER_WAIT, self.client.request(request)).await;
+        let answer = answer.map_err(|_| format!("no answer within {ANSWER_WAIT:?}"))?;
+        let answer = answer.map_err(|error| error.to_string())?;
+        let location = answer.headers().get("location").and_then(|value| value.to_str().ok());
+        location.map(str::to_owned).ok_or_else(|| format!("{} sends nobody on", answer.status()))
+    }
+
     async fn send(&self, method: &str, path: &str, body: Bytes) -> Result<(u16, Value), String> {
         let request = Request::builder()
             .method(method)

@@ -24,10 +24,10 @@ const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// A connection that failed is not made anew at once.
 const RECONNECT_WAIT: Duration = Duration::from_millis(10);
 
-/// One kind of request: everything but the length, and the body.
+/// One kind of request: everything but the length, and the body. Both are filled in for each request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    head: String,
+    head: Template,
     body: Template,
 }
 
@@ -38,14 +38,14 @@ impl Request {
         for header in headers {
             head.extend([header.as_ref(), "\r\n"]);
         }
-        Self { head, body: Template::parse(body) }
+        Self { head: Template::parse(&head), body: Template::parse(body) }
     }
 
     fn fill(&self, n: u64, now_us: u64, body: &mut Vec<u8>, out: &mut Vec<u8>) {
         body.clear();
         out.clear();
         self.body.fill(n, now_us, body);
-        out.extend_from_slice(self.head.as_bytes());
+        self.head.fill(n, now_us, out);
         out.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
         out.extend_from_slice(body);
     }

@@ -15,8 +15,10 @@ mod process;
 mod receiver;
 mod report;
 mod server;
+mod simulate;
 mod suite;
 mod template;
+mod watch;
 mod wire;
 mod world;
 
@@ -37,6 +39,9 @@ enum Command {
     Receive(commands::Receive),
     Bare(commands::Bare),
     Suite(suite::Suite),
+    Watch(watch::Watch),
+    #[command(hide = true)]
+    SimulateGoogle(simulate::SimulateGoogle),
 }
 
 #[tokio::main]
@@ -46,6 +51,8 @@ async fn main() -> ExitCode {
         Command::Receive(receive) => receive.run().await,
         Command::Bare(bare) => bare.run().await,
         Command::Suite(suite) => suite.run().await,
+        Command::Watch(watch) => watch.run().await,
+        Command::SimulateGoogle(simulate) => simulate.run().await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -23,6 +23,8 @@ pub(crate) struct Server {
     program: PathBuf,
     directory: TempDir,
     database_url: Option<String>,
+    /// With a configuration of its own it is not in `--dev`.
+    configured: bool,
     pub(crate) address: SocketAddr,
     pub(crate) key: String,
     process: Option<Child>,
@@ -32,6 +34,25 @@ impl Server {
     /// A fresh installation, running. With `database_url` it keeps its data in the database
     /// `tidings_bench` of that server, which is dropped and made anew.
     pub(crate) async fn start(database_url: Option<&str>) -> Result<Self, String> {
+        let mut server = Self::new(database_url)?;
+        server.run().await?;
+        Ok(server)
+    }
+
+    /// The same with the configuration file that `configuration` makes of its address, and not in `--dev`.
+    pub(crate) async fn configured(
+        database_url: Option<&str>,
+        configuration: impl FnOnce(SocketAddr) -> String,
+    ) -> Result<Self, String> {
+        let mut server = Self::new(database_url)?;
+        server.configured = true;
+        let file = server.directory.path().join("tidings.toml");
+        std::fs::write(file, configuration(server.address)).map_err(|error| error.to_string())?;
+        server.run().await?;
+        Ok(server)
+    }
+
+    fn new(database_url: Option<&str>) -> Result<Self, String> {
         let directory = tempfile::Builder::new().prefix("tidings-bench-").tempdir();
         let directory = directory.map_err(|error| error.to_string())?;
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
@@ -39,9 +60,8 @@ impl Server {
         let key = Token::generate(TokenKind::ApiKey, &Ids::from_os()).reveal().to_owned();
         let database_url = database_url.map(fresh_database).transpose()?;
         let program = program()?;
-        let mut server = Self { program, directory, database_url, address, key, process: None };
-        server.run().await?;
-        Ok(server)
+        let (configured, process) = (false, None);
+        Ok(Self { program, directory, database_url, configured, address, key, process })
     }
 
     /// A client of this server; it survives restarts.
@@ -69,11 +89,12 @@ impl Server {
         }
         let child = command
             .current_dir(self.directory.path())
-            .args(["serve", "--dev"])
+            .arg("serve")
+            .args((!self.configured).then_some("--dev"))
             .arg("--listen")
             .arg(self.address.to_string())
             .arg("--data-dir")
-            .arg(self.directory.path().join("data"))
+            .arg(self.data_directory())
             .env("TIDINGS_BOOTSTRAP_KEY", &self.key)
             .stdin(Stdio::null())
             .stdout(Stdio::from(output))
@@ -106,6 +127,16 @@ impl Server {
             drop(child.kill());
             drop(child.wait());
         }
+    }
+
+    /// Where the embedded store is.
+    pub(crate) fn data_directory(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// The database of this installation, if it has one.
+    pub(crate) fn database_url(&self) -> Option<&str> {
+        self.database_url.as_deref()
     }
 
     /// Its process id.

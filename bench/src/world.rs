@@ -161,7 +161,8 @@ impl World {
     }
 }
 
-async fn joined(load: Load) -> Result<Outcome, String> {
+/// Sends on a thread of its own and waits for it.
+pub(crate) async fn joined(load: Load) -> Result<Outcome, String> {
     let sent = tokio::task::spawn_blocking(|| load.start().join()).await;
     sent.ok().and_then(Result::ok).ok_or_else(|| "the generator broke down".to_owned())
 }

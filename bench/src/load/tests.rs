@@ -64,3 +64,16 @@ fn a_held_load_waits_for_its_deliveries() {
     let load = Load { hold: Some(hold), connections: 1, until, ..load(&receiver, "/") };
     assert_eq!(load.start().join().unwrap().accepted(), 7);
 }
+
+#[test]
+fn head_and_body_are_filled_in_for_each_request() {
+    let request = Request::post("h", "/p", &["x-number: {now_us}"], "{n}");
+    let (mut body, mut out) = (Vec::new(), Vec::new());
+    for (n, at) in [(7, 40), (8, 41)] {
+        request.fill(n, at, &mut body, &mut out);
+        let expect = format!(
+            "POST /p HTTP/1.1\r\nhost: h\r\nx-number: {at}\r\ncontent-length: 1\r\n\r\n{n}"
+        );
+        assert_eq!(String::from_utf8_lossy(&out), expect);
+    }
+}

@@ -95,6 +95,8 @@ struct State {
     conditions: Conditions,
     routes: Vec<(String, String)>,
     sent: Vec<Pushed>,
+    /// Whether later pushes are remembered in `sent`.
+    remember: bool,
 }
 
 /// What the dice said about one push.
@@ -113,6 +115,7 @@ impl Pushes {
             conditions: Conditions::default(),
             routes: Vec::new(),
             sent: Vec::new(),
+            remember: true,
         };
         Self(Arc::new(Shared {
             state: Mutex::new(state),
@@ -136,6 +139,11 @@ impl Pushes {
     /// Every push so far, in the order in which they were sent off.
     pub fn sent(&self) -> Vec<Pushed> {
         lock(&self.0.state).sent.clone()
+    }
+
+    /// Remembers no push from now on, so that a long run does not fill the memory.
+    pub fn remember_none(&self) {
+        lock(&self.0.state).remember = false;
     }
 
     /// Waits until no push is under way.
@@ -172,13 +180,17 @@ impl Pushes {
         self.once(number, &push).await
     }
 
-    fn note(&self, push: Push, dropped: bool) -> usize {
+    /// Where the push is remembered, if it is.
+    fn note(&self, push: Push, dropped: bool) -> Option<usize> {
         let mut state = lock(&self.0.state);
+        if !state.remember {
+            return None;
+        }
         state.sent.push(Pushed { push, dropped, statuses: Vec::new() });
-        state.sent.len() - 1
+        Some(state.sent.len() - 1)
     }
 
-    fn cast(&self, push: &Push) -> (usize, Fate) {
+    fn cast(&self, push: &Push) -> (Option<usize>, Fate) {
         let fate = {
             let State { rng, conditions, .. } = &mut *lock(&self.0.state);
             let (from, to) = conditions.delay_ms;
@@ -192,7 +204,7 @@ impl Pushes {
         (self.note(push.clone(), fate.dropped), fate)
     }
 
-    async fn try_until_taken(&self, number: usize, push: &Push) {
+    async fn try_until_taken(&self, number: Option<usize>, push: &Push) {
         let pauses = lock(&self.0.state).conditions.retries.clone();
         let mut pauses = pauses.into_iter();
         loop {
@@ -203,12 +215,14 @@ impl Pushes {
         }
     }
 
-    async fn once(&self, number: usize, push: &Push) -> Option<Reply> {
+    async fn once(&self, number: Option<usize>, push: &Push) -> Option<Reply> {
         let url = self.routed(&push.url);
         let reply = tokio::time::timeout(PATIENCE, client::post(&url, push)).await;
         let reply = reply.ok().and_then(Result::ok);
         let status = reply.as_ref().map(|reply| reply.status);
-        lock(&self.0.state).sent[number].statuses.push(status);
+        if let Some(number) = number {
+            lock(&self.0.state).sent[number].statuses.push(status);
+        }
         reply
     }
 

@@ -77,7 +77,9 @@ impl Rule {
                 "INTERVAL" => rule.interval = value.parse().ok().filter(|n| *n > 0)?,
                 "COUNT" => rule.count = Some(value.parse().ok().filter(|n| *n > 0)?),
                 "UNTIL" => rule.until = Some(value.to_owned()),
-                "BYDAY" => rule.by_day = value.split(',').map(nth_weekday).collect::<Option<_>>()?,
+                "BYDAY" => {
+                    rule.by_day = value.split(',').map(nth_weekday).collect::<Option<_>>()?;
+                }
                 "BYMONTHDAY" => rule.by_month_day = numbers(value)?,
                 "BYMONTH" => rule.by_month = numbers(value)?,
                 "BYSETPOS" => rule.by_set_pos = numbers(value)?,
@@ -147,7 +149,11 @@ impl Rule {
             let place = i32::try_from(index).unwrap_or(i32::MAX) + 1;
             self.by_set_pos.contains(&place) || self.by_set_pos.contains(&(place - length - 1))
         };
-        days.into_iter().enumerate().filter(|(index, _)| chosen(*index)).map(|(_, day)| day).collect()
+        days.into_iter()
+            .enumerate()
+            .filter(|(index, _)| chosen(*index))
+            .map(|(_, day)| day)
+            .collect()
     }
 
     fn takes(&self, day: Date, first: Date) -> bool {
@@ -227,7 +233,11 @@ mod tests {
             ("FREQ=MONTHLY;COUNT=3;BYDAY=-2MO", "1997-09-22", "09-22 10-20 11-17"),
             ("FREQ=MONTHLY;BYMONTHDAY=-3;COUNT=3", "1997-09-28", "09-28 10-29 11-28"),
             ("FREQ=MONTHLY;COUNT=3", "1997-08-31", "08-31 10-31 12-31"),
-            ("FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1;COUNT=3", "1997-09-30", "09-30 10-31 11-28"),
+            (
+                "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1;COUNT=3",
+                "1997-09-30",
+                "09-30 10-31 11-28",
+            ),
             ("FREQ=YEARLY;COUNT=2;BYMONTH=6,7", "1997-06-10", "06-10 07-10"),
             ("FREQ=YEARLY;BYDAY=1SU,-1SU;BYMONTH=10;COUNT=2", "1997-10-05", "10-05 10-26"),
         ] {
@@ -241,7 +251,9 @@ mod tests {
 
     #[test]
     fn what_is_no_rule_is_refused() {
-        for text in ["", "FREQ=HOURLY", "FREQ=DAILY;COUNT=0", "FREQ=DAILY;BYDAY=XX", "FREQ=DAILY;X=1"] {
+        for text in
+            ["", "FREQ=HOURLY", "FREQ=DAILY;COUNT=0", "FREQ=DAILY;BYDAY=XX", "FREQ=DAILY;X=1"]
+        {
             assert_eq!(Rule::parse(text), None, "{text}");
         }
     }

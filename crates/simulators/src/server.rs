@@ -23,7 +23,7 @@ use url::Url;
 
 pub use self::call::{Answer, Call};
 pub use self::faults::{Fault, Faults, Gate};
-pub use self::log::{Log, Recorded};
+pub use self::log::{Counts, Log, Recorded};
 
 /// How a simulator is started.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use rusqlite::OpenFlags;
 use tokio::sync::Semaphore;
 
 use crate::database::Database;
-use crate::sql::{Sql, postgres};
+use crate::sql::{self, Sql, postgres};
 use crate::{Error, Result, Store};
 
 /// Readers at work at once; more wait for their turn.
@@ -82,7 +82,7 @@ impl Pool {
                 let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
                 let conn = rusqlite::Connection::open_with_flags(path, flags)?;
                 conn.busy_timeout(std::time::Duration::from_secs(5))?;
-                conn.set_prepared_statement_cache_capacity(64);
+                sql::keep_statements(&conn, 64)?;
                 Ok(Connection::Sqlite(conn))
             }
             Place::Postgres(database) => {

@@ -14,6 +14,7 @@ use rusqlite::Connection;
 
 pub(crate) use postgres::Commit;
 pub(crate) use row::Row;
+pub(crate) use sqlite::keep_statements;
 pub(crate) use value::Value;
 
 use crate::Result;

@@ -104,6 +104,17 @@ async fn message_numbers_grow_but_not_by_one() {
 }
 
 #[tokio::test]
+async fn pushes_that_are_not_remembered_are_sent() {
+    let stage = Stage::set().await;
+    stage.watch(EVENTS, "one").await;
+    let before = stage.google.pushes().sent().len();
+    stage.google.pushes().remember_none();
+    stage.event("x");
+    stage.receiver.wait_for(2, Duration::from_secs(10)).await;
+    assert_eq!(stage.google.pushes().sent().len(), before);
+}
+
+#[tokio::test]
 async fn expired_and_stopped_channels_are_silent() {
     let stage = Stage::set().await;
     stage.watch(EVENTS, "one").await;

@@ -105,3 +105,18 @@ async fn the_log_tells_requests_without_their_tokens() {
     tokio::time::timeout(Duration::from_secs(10), get(&server, "/")).await.unwrap().unwrap();
     assert_eq!(server.log().all()[0].call.path, "/");
 }
+
+#[tokio::test]
+async fn a_log_that_keeps_little_still_counts() {
+    let (server, _) = start().await;
+    let log = server.log();
+    for (most, target, kept) in [(2, "/a", 1), (2, "/b", 2), (2, "/c", 2), (0, "/d", 0)] {
+        log.keep(most);
+        if target == "/b" {
+            server.faults().next("GET", "/b", Fault::Instead(Answer::empty(503)));
+        }
+        assert!(!get(&server, target).await.unwrap().is_empty(), "{target}");
+        assert_eq!(log.all().len(), kept, "{target}");
+    }
+    assert_eq!(log.counts(), Counts { received: 4, refused: 1 });
+}

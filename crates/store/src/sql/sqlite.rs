@@ -3,12 +3,24 @@
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
 
 use super::row::{From as Source, Row};
 use super::value::Value;
 use crate::Result;
+
+/// Keeps so many prepared statements, each with the one plan that it was given first: SQLite would
+/// otherwise plan a statement anew whenever another value is bound to its `LIMIT`.
+///
+/// # Errors
+/// When the connection cannot be configured.
+pub(crate) fn keep_statements(conn: &Connection, most: usize) -> Result<()> {
+    conn.set_prepared_statement_cache_capacity(most);
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
+}
 
 pub(super) fn run(conn: &Connection, text: &str, values: &[Value<'_>]) -> Result<u64> {
     Ok(conn.prepare_cached(text)?.execute(params_from_iter(values))? as u64)
@@ -55,5 +67,32 @@ impl<'a> From<ValueRef<'a>> for Value<'a> {
             // No column of ours is a fraction.
             ValueRef::Null | ValueRef::Real(_) => Self::Null,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    /// How often a kept statement is planned anew for other values.
+    fn planned_anew(conn: &Connection) -> i32 {
+        let text = "SELECT a FROM t WHERE a >= ?1 ORDER BY a LIMIT ?2";
+        for n in 0..5 {
+            let values = [Value::Int(n), Value::Int(n + 1)];
+            each(conn, text, &values, |_| Ok(ControlFlow::Continue(()))).unwrap();
+        }
+        conn.prepare_cached(text).unwrap().get_status(StatementStatus::RePrepare)
+    }
+
+    #[test]
+    fn a_kept_statement_is_not_planned_anew_for_other_values() {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch("CREATE TABLE t (a INTEGER PRIMARY KEY)").unwrap();
+        assert!(planned_anew(&conn) > 0, "sqlite does it no longer: keep_statements is of no use");
+        conn.flush_prepared_statement_cache();
+        keep_statements(&conn, 8).unwrap();
+        assert_eq!(planned_anew(&conn), 0);
     }
 }
