@@ -64,6 +64,10 @@ pub const PROVIDER_RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const ZOOM_PAGE: u32 = 300;
 /// A push of Zoom that was signed longer ago than this, or as far in the future, is refused, ms.
 pub const ZOOM_PUSH_AGE_MAX_MS: u64 = 300_000;
+/// Most occurrences of one series at Zoom.
+pub const ZOOM_SERIES_TIMES_MAX: u32 = 60;
+/// Longest meeting that Zoom takes, minutes (24 h).
+pub const ZOOM_MEETING_MAX_MIN: i64 = 1_440;
 /// Total budget of one request to a calendar server, ms.
 pub const PROVIDER_DEADLINE_MS: u64 = 30_000;
 /// Most XML nodes in one answer of a calendar server.
@@ -239,6 +243,9 @@ pub const JOURNAL_PAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub const COMMIT_ROWS_MAX: usize = 2_000;
 /// Jobs that may wait for the writer; beyond, callers are told to come back.
 pub const WRITER_QUEUE_MAX: usize = 4_096;
+/// A write-ahead log of this many pages is begun anew as soon as all of it is copied: under a load that
+/// never pauses it would grow without end, and writing over it is quicker than growing it.
+pub const WAL_PAGES_MAX: i64 = 4_096;
 
 /// Changes in one publish request.
 pub const PUBLISH_BATCH_MAX: usize = 1_000;
@@ -430,6 +437,8 @@ pub const ERRANDS_WAITING_MAX: usize = 64;
 pub const ERRAND_DEADLINE_MS: u64 = 45_000;
 /// The deletion of an account waits no longer for its provider, ms.
 pub const REVOKE_DEADLINE_MS: u64 = 15_000;
+/// Accounts of an app that is deleted whose tokens are given back at the same time.
+pub const REVOKES_AT_ONCE: usize = 4;
 /// Largest notification of a provider, bytes.
 pub const PUSH_BODY_BYTES_MAX: usize = 262_144;
 /// Pushes to channels that nobody knows, and pushes that were seen already, that are remembered.

@@ -40,8 +40,11 @@ pub struct Event {
     pub status: Option<String>,
     /// `busy` or `free`.
     pub availability: String,
-    /// `public`, `private` or `confidential`.
-    pub privacy: String,
+    /// `public`, `private` or `confidential`, as the event itself says. Absent when it leaves that to
+    /// its calendar, whose own default may be any of them: only Google has such events, for in
+    /// iCalendar no CLASS means PUBLIC (RFC 5545 section 3.8.1.3), and Outlook's `normal` is a value.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub privacy: Option<String>,
     /// LAST-MODIFIED, UTC.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_modified: Option<String>,

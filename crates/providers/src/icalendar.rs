@@ -122,7 +122,7 @@ impl Source<'_> {
                 Some(ICalendarTransparency::Transparent) => "free".into(),
                 _ => "busy".into(),
             },
-            privacy: self.privacy().into(),
+            privacy: Some(self.privacy().into()),
             last_modified: self.time(&P::LastModified).map(|time| time.to_string()),
             link: self.text(&P::Url),
             color: self.text(&P::Color),
@@ -174,6 +174,7 @@ impl Source<'_> {
     fn privacy(&self) -> &'static str {
         let class = self.parsed.property(&ICalendarProperty::Class);
         match class.and_then(|entry| entry.values.first()) {
+            // RFC 5545 section 3.8.1.3: the default is PUBLIC.
             None => "public",
             Some(ICalendarValue::Classification(ICalendarClassification::Public)) => "public",
             Some(ICalendarValue::Classification(ICalendarClassification::Confidential)) => {

@@ -61,6 +61,11 @@ pub fn stamp(time: &str) -> Option<String> {
     Some(compact(second_of(time)?, !time.contains('T')))
 }
 
+/// Whether an event takes place more than once: by a rule, or by dates that were added (RDATE).
+pub fn is_series(event: &Event) -> bool {
+    Series::of(event).is_some_and(|series| series.is_series())
+}
+
 /// The occurrences of the series `master` that take place at least partly in `[from, to)`, `limit` at
 /// most. `exceptions` are the series' own items: each replaces the occurrence that it names; one that
 /// is cancelled removes it. An event that is no series is its only occurrence.

@@ -1,11 +1,13 @@
 //! Connected accounts.
 
-use tidings_core::change::{NewChange, Origin, Subject, types};
+mod ending;
+mod telling;
+
+use tidings_core::change::types;
 use tidings_core::clock::Timestamp;
-use tidings_core::id::{AccountId, ChangeId, UserId};
+use tidings_core::id::{AccountId, UserId};
 use tidings_core::limits;
 use tidings_core::seal::Place;
-use tidings_providers::errand::Errand;
 use tidings_providers::provider::Provider;
 use tidings_store::{self as store, AccountFilter, AccountStatus};
 use zeroize::Zeroizing;
@@ -69,6 +71,8 @@ pub struct Account {
     pub failures: u32,
     /// What is wrong, in plain words.
     pub last_error: Option<String>,
+    /// Why its list of calendars is only polled, in plain words, where its provider could push about it.
+    pub watch_error: Option<String>,
     /// When it was connected.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -94,6 +98,7 @@ impl From<store::Account> for Account {
             last_change_at: account.last_change_at,
             failures: account.failures,
             last_error: account.last_error,
+            watch_error: account.watch_error,
             created_at: account.created_at,
             updated_at: account.updated_at,
         }
@@ -213,7 +218,8 @@ impl Service {
         Ok(list.page(rows, limit, |account| account.account_no, Account::from))
     }
 
-    /// Changes an account's name or credential.
+    /// Changes an account's name or credential. A new password makes an inactive account active again,
+    /// which the change `account.connected` tells.
     ///
     /// # Errors
     /// Forbidden; not found; invalid.
@@ -243,58 +249,11 @@ impl Service {
             ..caller.did("account.update", id)
         };
         let AccountChanges { name, username, .. } = changes;
-        let update = store::AccountUpdate { name, username, credential };
-        Ok(self.store.update_account(account.account_no, update, entry, self.now()).await?.into())
-    }
-
-    /// Deletes an account: its credential is erased in the commit that appends `account.deleted`, its
-    /// mirrored calendars in the background.
-    ///
-    /// # Errors
-    /// Forbidden; not found.
-    pub async fn delete_account(&self, caller: &Caller, id: AccountId) -> Result<()> {
-        self.allow(caller, Scope::Accounts, "account.delete", id).await?;
-        let account = self.find_account(caller, id).await?;
-        let entry = store::AuditEntry {
-            detail: self.revoke(&account).await,
-            ..caller.did("account.delete", id)
-        };
-        self.end_account(&account, Some(caller.grant_id().to_string()), entry).await
-    }
-
-    /// Stops what watches the account at its provider and gives its tokens back. What fails there does
-    /// not keep the account: it is told, for the audit log.
-    async fn revoke(&self, account: &store::Account) -> serde_json::Value {
-        let uses_oauth = Provider::parse(&account.provider).is_some_and(Provider::uses_oauth);
-        if !uses_oauth {
-            return serde_json::json!({});
-        }
-        let errand = Errand::Revoke { account_no: account.account_no };
-        match self.errand(errand, limits::REVOKE_DEADLINE_MS).await {
-            Ok(_) => serde_json::json!({ "revoked": true }),
-            Err(refusal) => {
-                let why = refusal.to_string();
-                tracing::warn!(account = %account.id, why, "tokens could not be revoked");
-                serde_json::json!({ "revoked": false, "why": why })
-            }
-        }
-    }
-
-    /// Deletes an account that `actor` ends, or its provider.
-    pub(crate) async fn end_account(
-        &self,
-        account: &store::Account,
-        actor: Option<String>,
-        entry: store::AuditEntry,
-    ) -> Result<()> {
-        let now = self.now();
-        let change = deleted_change(account, ChangeId(self.ids.next(now)), actor, now);
-        self.store.delete_account(account.account_no, change, entry, now).await?;
-        let account_no = account.account_no;
-        let service = self.clone();
-        // An erasure that a crash or a full disk interrupts is taken up by `resume_erasures`.
-        tokio::spawn(async move { drop(service.erase_account(account_no).await) });
-        Ok(())
+        let told = store::Account { name: name.clone().unwrap_or(account.name), ..account };
+        let actor = Some(caller.grant_id().to_string());
+        let connected = Some(self.account_change(types::ACCOUNT_CONNECTED, &told, actor));
+        let update = store::AccountUpdate { name, username, credential, connected };
+        Ok(self.store.update_account(told.account_no, update, entry, self.now()).await?.into())
     }
 
     /// Asks for a sync of an account at once.
@@ -376,37 +335,5 @@ pub(crate) fn inactive(account: &store::Account) -> String {
             "account is inactive; connect it again first: POST /connections with its id".into()
         }
         _ => "account is inactive; give it a new password first".into(),
-    }
-}
-
-fn deleted_change(
-    account: &store::Account,
-    id: ChangeId,
-    actor: Option<String>,
-    now: Timestamp,
-) -> NewChange {
-    let body = serde_json::json!({ "account": {
-        "id": account.id,
-        "provider": account.provider,
-        "user_id": account.user_external_id,
-        "name": account.name,
-        "status": "deleted",
-        "reason": null,
-    }});
-    NewChange {
-        id,
-        kind: types::ACCOUNT_DELETED.into(),
-        subject: Subject {
-            user_no: account.user_no,
-            account_no: Some(account.account_no),
-            provider: Some(account.provider.clone()),
-            ..Subject::default()
-        },
-        order_key: None,
-        occurred_at: now,
-        origin: if actor.is_some() { Origin::Api } else { Origin::Provider },
-        actor,
-        traceparent: None,
-        body: body.to_string().into(),
     }
 }

@@ -162,15 +162,18 @@ impl Service {
         Ok(app.into())
     }
 
-    /// Deletes an app. Nothing of it is found from now on; its content is erased in the background.
-    /// Owner keys only.
+    /// Deletes an app. What watches its accounts at their providers is stopped and their tokens are given
+    /// back first, as far as that is done in time. Nothing of the app is found from now on; its content is
+    /// erased in the background. Owner keys only.
     ///
     /// # Errors
     /// Forbidden; not found.
     pub async fn delete_app(&self, caller: &Caller, id: AppId) -> Result<()> {
         self.allow_owner(caller, "app.delete", id).await?;
         let app = self.find_app(caller, id).await?;
-        self.store.delete_app(app.app_no, self.now(), caller.did("app.delete", id)).await?;
+        let detail = self.revoke_all(app.app_no).await;
+        let entry = store::AuditEntry { detail, ..caller.did("app.delete", id) };
+        self.store.delete_app(app.app_no, self.now(), entry).await?;
         self.known.forget();
         let service = self.clone();
         // An erasure that a crash or a full disk interrupts is taken up by `resume_erasures`.

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tidings_core::change::types;
 use tidings_core::clock::Timestamp;
 use tidings_core::id::{AccountId, AppId, Bits96, UserId};
 use tidings_core::limits;
@@ -277,8 +278,13 @@ impl Service {
                 external_id.clone(),
                 row.user_no,
             );
-            let known = known.await?.map(|account| account.id);
-            let id = known.unwrap_or_else(|| AccountId(self.ids.next(now)));
+            let known = known.await?;
+            let again = known.is_some();
+            let id = known.as_ref().map_or_else(|| AccountId(self.ids.next(now)), |known| known.id);
+            let connected = known.map(|known| {
+                let told = store::Account { name: label.clone(), ..known };
+                self.account_change(types::ACCOUNT_CONNECTED, &told, Some(actor.to_owned()))
+            });
             let place = Place { table: "account", column: "credential", app: app.id, row: id.0 };
             let new = store::NewAccount {
                 id,
@@ -296,9 +302,9 @@ impl Service {
                 action: "account.connect",
                 object: id.to_string(),
                 denied: false,
-                detail: serde_json::json!({ "provider": provider.as_str(), "again": known.is_some() }),
+                detail: serde_json::json!({ "provider": provider.as_str(), "again": again }),
             };
-            match self.store.connect_oauth_account(new, entry, now).await {
+            match self.store.connect_oauth_account(new, connected, entry, now).await {
                 Ok((account, _)) => return Ok(account.id),
                 Err(error) if error.is_conflict() && tries > 0 => {}
                 Err(error) => return Err(error.into()),

@@ -148,6 +148,9 @@ pub struct AccountUpdate {
     pub username: Option<String>,
     /// A new sealed credential: the account becomes active, forgets its failures and is synced at once.
     pub credential: Option<Vec<u8>>,
+    /// The change to append when the new credential ends what `account.inactive` told: its
+    /// `account.connected`.
+    pub connected: Option<NewChange>,
 }
 
 /// Which accounts of an app to list.
@@ -303,19 +306,18 @@ impl Store {
         entry: AuditEntry,
         now: Timestamp,
     ) -> Result<Account> {
-        let rows =
-            2 + if update.credential.is_some() { limits::ACCOUNT_COLLECTIONS_MAX } else { 0 };
+        let rows = 2 + if update.credential.is_some() { REVIVAL_ROWS } else { 0 };
         self.write(rows, move |tx| {
-            let app_no = get(&tx.sql, account_no)?.app_no;
+            let account = get(&tx.sql, account_no)?;
             tx.sql.run(
                 "UPDATE account SET name = coalesce(?2, name), username = coalesce(?3, username),
                    updated_at = ?4 WHERE account_no = ?1",
                 values![account_no, update.name, update.username, now.0],
             )?;
             if let Some(credential) = update.credential {
-                revive(&tx.sql, account_no, &credential, now)?;
+                revive(tx, &account, &credential, update.connected, now)?;
             }
-            audit::insert(&tx.sql, Some(app_no), &entry, now)?;
+            audit::insert(&tx.sql, Some(account.app_no), &entry, now)?;
             tx.announce.push(Committed::Account(account_no));
             get(&tx.sql, account_no)
         })
@@ -351,17 +353,31 @@ fn insert(sql: &Sql<'_>, new: NewAccount, now: Timestamp) -> Result<i64> {
     account_no.ok_or(Error::failed())
 }
 
+/// Rows that [`revive`] writes at most.
+const REVIVAL_ROWS: usize = 5 + limits::ACCOUNT_COLLECTIONS_MAX;
+
 /// Gives an account a new credential: it is active, forgets its failures, is synced at once and watched
-/// anew.
-fn revive(sql: &Sql<'_>, account_no: i64, credential: &[u8], now: Timestamp) -> Result<()> {
-    sql.run(
+/// anew. Whoever was told that it is inactive is told by `connected` that this is over; where the first
+/// sync is not done yet, its end tells.
+fn revive(
+    tx: &mut Tx<'_>,
+    account: &Account,
+    credential: &[u8],
+    connected: Option<NewChange>,
+    now: Timestamp,
+) -> Result<()> {
+    tx.sql.run(
         "UPDATE account SET credential = ?2, credential_gen = credential_gen + 1, status = 'active',
            status_reason = NULL, failures = 0, last_error = NULL, dirty_gen = dirty_gen + 1,
            list_gen = list_gen + 1, poll_at = NULL, next_sync_at = ?3, updated_at = ?3
          WHERE account_no = ?1",
-        values![account_no, credential, now.0],
+        values![account.account_no, credential, now.0],
     )?;
-    watch::begin(sql, account_no, now)
+    let was_told = account.status == AccountStatus::Inactive && account.baseline_done;
+    if let Some(connected) = connected.filter(|_| was_told) {
+        journal::append(tx, account.app_no, vec![connected], now)?;
+    }
+    watch::begin(&tx.sql, account.account_no, now)
 }
 
 /// The rest of a change of status: its journal entry, whose `seq` it answers, its audit row, its

@@ -11,7 +11,7 @@ const PREFIX: &str = "TIDINGS_";
 const FILE_VARIABLE: &str = "TIDINGS_CONFIG";
 
 #[derive(Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     Text,
     Switch,
     Number,
@@ -20,7 +20,7 @@ enum Kind {
 }
 
 /// Every key, with what the text of its variable stands for.
-const KEYS: [(&str, Kind); 51] = [
+pub(super) const KEYS: [(&str, Kind); 51] = [
     ("listen", Kind::Text),
     ("data_dir", Kind::Text),
     ("database_url", Kind::Text),

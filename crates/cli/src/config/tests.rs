@@ -305,3 +305,13 @@ fn a_provider_is_used_when_it_has_a_client_and_is_where_the_operator_says() {
     assert_eq!(zoom.webhook_secret.unwrap().reveal(), "hush");
     assert_eq!(public_url.unwrap().as_str(), "https://tidings.example.com/");
 }
+
+#[test]
+fn the_readme_has_every_key() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    for (key, _) in environment::KEYS {
+        let is_row = |line: &str| line.starts_with('|') && line.contains(&format!("`{key}`"));
+        assert!(readme.lines().any(is_row), "README has no row for {key}");
+    }
+}

@@ -136,7 +136,7 @@ fn text(value: &Value) -> String {
 }
 
 /// Where a page sends a browser on to.
-async fn sent_on(url: &str) -> Url {
+pub(crate) async fn sent_on(url: &str) -> Url {
     let egress = Egress::new(EgressPolicy::dev(), Resolver::System, Tls::public());
     let request = Request {
         method: Method::GET,

@@ -112,7 +112,7 @@ impl From<AccountStatusName> for AccountStatus {
     "name": "ada", "server_url": "https://dav.example.com/", "username": "ada", "status": "active",
     "status_reason": null, "baseline_done": true, "next_sync_at": "2026-03-12T09:02:12.000Z",
     "last_sync_at": "2026-03-12T09:01:12.000Z", "last_change_at": null, "failures": 0,
-    "last_error": null, "created_at": "2026-03-12T09:00:12.000Z",
+    "last_error": null, "watch_error": null, "created_at": "2026-03-12T09:00:12.000Z",
     "updated_at": "2026-03-12T09:00:12.000Z"}))]
 pub(crate) struct AccountAnswer {
     /// Its id.
@@ -149,6 +149,9 @@ pub(crate) struct AccountAnswer {
     failures: u32,
     /// What is wrong, in plain words.
     last_error: Option<String>,
+    /// Why its list of calendars is only polled, in plain words, where its provider could push about it.
+    /// How each calendar is watched is told with the calendar.
+    watch_error: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
@@ -174,6 +177,7 @@ impl From<Account> for AccountAnswer {
             last_change_at: account.last_change_at,
             failures: account.failures,
             last_error: account.last_error,
+            watch_error: account.watch_error,
             created_at: account.created_at,
             updated_at: account.updated_at,
         }

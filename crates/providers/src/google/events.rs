@@ -28,8 +28,10 @@ pub struct EventPage {
     pub next_page: Option<String>,
     /// For the next look; on the last page only.
     pub token: Option<String>,
-    /// Objects without id: not ours to understand, left out.
+    /// Objects without id, or of another shape: not ours to understand, left out.
     pub unreadable: usize,
+    /// The ids of those that have one: they are there, whatever they say.
+    pub unread: Vec<String>,
 }
 
 /// Asks for the whole calendar, or with a sync token for what changed; pages repeat the same query.
@@ -68,10 +70,14 @@ pub fn parse_list(response: &Response, continued: bool) -> Result<EventPage, Pro
         ..EventPage::default()
     };
     for object in list.items {
+        let id = object["id"].as_str().map(str::to_owned);
         match read(object) {
             Some(Read::Item(item)) => page.items.push(*item),
             Some(Read::Gone { key, .. }) => page.gone.push(key),
-            None => page.unreadable += 1,
+            None => {
+                page.unreadable += 1;
+                page.unread.extend(id);
+            }
         }
     }
     Ok(page)

@@ -137,10 +137,10 @@ impl Object {
                 Some("transparent") => "free".into(),
                 _ => "busy".into(),
             },
-            privacy: match self.visibility.as_deref() {
-                Some(known @ ("private" | "confidential")) => known.into(),
-                _ => "public".into(),
-            },
+            // No visibility and `default` mean as the calendar is, which may be private: no word about it.
+            privacy: self
+                .visibility
+                .filter(|word| matches!(word.as_str(), "public" | "private" | "confidential")),
             last_modified: self.updated.as_deref().map(utc),
             link: self.html_link,
             color: self.color_id.as_deref().and_then(color).map(Into::into),

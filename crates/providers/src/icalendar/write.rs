@@ -17,6 +17,7 @@ use crate::error::ProviderError;
 use crate::event::Event;
 use crate::occurrences;
 use crate::rule::Rule;
+use crate::zone::Zone;
 use dates::{Form, Shift, kept, stamp};
 use fields::{Role, apply, end_of, touch, until_like};
 use text::{Block, Document};
@@ -90,8 +91,8 @@ pub fn create(uid: &str, draft: &EventDraft, author: &Author<'_>) -> Result<Stri
 /// Changes what `target` names in the resource `text` as `draft` says.
 ///
 /// # Errors
-/// [`ProviderError::Invalid`] when iCalendar has no such thing; [`ProviderError::Gone`] when the resource
-/// has no such event or occurrence.
+/// [`ProviderError::Invalid`] when iCalendar has no such thing, or the event is in a time zone that only
+/// the resource defines; [`ProviderError::Gone`] when the resource has no such event or occurrence.
 pub fn update(
     text: &str,
     target: &Target<'_>,
@@ -99,6 +100,7 @@ pub fn update(
     author: &Author<'_>,
 ) -> Result<Outcome, ProviderError> {
     let mut object = Object::read(text)?;
+    object.in_known_zones()?;
     match (target.occurrence, target.scope) {
         (None, _) => object.change_series(draft, author)?,
         (Some(at), Scope::This) => object.change_occurrence(at, draft, author)?,
@@ -121,6 +123,7 @@ pub fn update(
 /// Takes what `target` names out of the resource `text`.
 ///
 /// # Errors
+/// [`ProviderError::Invalid`] when it is part of a series in a time zone that only the resource defines;
 /// [`ProviderError::Gone`] when the resource has no such event or occurrence.
 pub fn delete(
     text: &str,
@@ -131,6 +134,7 @@ pub fn delete(
         return Ok(Outcome::Remove);
     };
     let mut object = Object::read(text)?;
+    object.in_known_zones()?;
     if target.scope == Scope::Following {
         if object.is_first(at)? {
             return Ok(Outcome::Remove);
@@ -171,6 +175,24 @@ impl Object {
             return Err(ProviderError::Invalid { why: super::Malformed::Broken.to_string() });
         }
         Ok(Self { document, items })
+    }
+
+    /// Refuses times in a zone that only the object itself defines (by its VTIMEZONE). They are read by
+    /// that definition, but dates are moved, ends found and series split by the rules of a zone that we
+    /// know: taken for UTC, they would move the event by hours.
+    fn in_known_zones(&self) -> Result<(), ProviderError> {
+        let lines = self.document.blocks("VEVENT").flat_map(Block::all);
+        let mut named = lines.filter_map(|line| line.parameter("TZID"));
+        match named.find(|name| Zone::named(name).is_none()) {
+            None => Ok(()),
+            Some(name) => Err(ProviderError::Invalid {
+                why: format!(
+                    "the event is in the time zone {name:?}, which nothing but its own calendar object \
+                     defines: change it where it was made, or delete it and create it in a zone of the \
+                     IANA database"
+                ),
+            }),
+        }
     }
 
     /// The number and the body of the event or series itself.

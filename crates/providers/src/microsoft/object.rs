@@ -158,11 +158,11 @@ impl Object {
                 Some("free" | "workingElsewhere") => "free".into(),
                 _ => "busy".into(),
             },
-            privacy: match self.sensitivity.as_deref() {
+            privacy: Some(match self.sensitivity.as_deref() {
                 Some("personal" | "private") => "private".into(),
                 Some("confidential") => "confidential".into(),
                 _ => "public".into(),
-            },
+            }),
             last_modified: self
                 .last_modified_date_time
                 .as_deref()

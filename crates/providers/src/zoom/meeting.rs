@@ -166,7 +166,7 @@ impl Meeting {
             attendees: self.attendees(),
             status: Some("confirmed".into()),
             availability: "busy".into(),
-            privacy: if self.settings.private_meeting { "private" } else { "public" }.into(),
+            privacy: Some(if self.settings.private_meeting { "private" } else { "public" }.into()),
             last_modified: None,
             link: None,
             color: None,

@@ -3,9 +3,8 @@
 //! Zoom knows days, weeks and months, always with an end: at most 60 times.
 
 use serde::{Deserialize, Serialize};
+use tidings_core::limits::ZOOM_SERIES_TIMES_MAX;
 
-/// Most occurrences of one series at Zoom.
-const TIMES_MAX: u32 = 60;
 /// Zoom counts weekdays from Sunday, which is 1.
 const WEEKDAYS: [&str; 7] = ["SU", "MO", "TU", "WE", "TH", "FR", "SA"];
 
@@ -121,8 +120,10 @@ pub(super) fn from_rrule(rule: &str) -> Result<Recurrence, String> {
         return Err("Zoom has no series with both BYDAY and BYMONTHDAY".into());
     }
     match (recurrence.end_times, &recurrence.end_date_time) {
-        (Some(1..=TIMES_MAX), None) | (None, Some(_)) => Ok(recurrence),
-        _ => Err(format!("a series at Zoom ends: give UNTIL, or a COUNT of at most {TIMES_MAX}")),
+        (Some(1..=ZOOM_SERIES_TIMES_MAX), None) | (None, Some(_)) => Ok(recurrence),
+        _ => Err(format!(
+            "a series at Zoom ends: give UNTIL, or a COUNT of at most {ZOOM_SERIES_TIMES_MAX}"
+        )),
     }
 }
 

@@ -7,6 +7,7 @@
 use http::Method;
 use serde::Serialize;
 use tidings_core::clock::Timestamp;
+use tidings_core::limits::ZOOM_MEETING_MAX_MIN;
 
 use super::Key;
 use super::error::{CODE_NO_MEETING, check, code};
@@ -58,8 +59,6 @@ const SERIES: u8 = 8;
 const MINUTE_MS: i64 = 60_000;
 /// How far Zoom's clock and a slow answer may be apart from when we asked, ms.
 const CREATED_LATELY_MS: u64 = 300_000;
-/// The longest meeting, minutes.
-const DURATION_MAX: i64 = 1_440;
 
 /// Creates a meeting. The answer is not the whole of it: read it by [`parse_created`]'s id.
 ///
@@ -269,7 +268,7 @@ fn minutes(draft: &EventDraft, current: Option<&Event>) -> Result<i64, ProviderE
         return Err(invalid("a meeting needs start and end"));
     };
     let length = end.0.saturating_sub(start.0);
-    if length % MINUTE_MS != 0 || !(1..=DURATION_MAX).contains(&(length / MINUTE_MS)) {
+    if length % MINUTE_MS != 0 || !(1..=ZOOM_MEETING_MAX_MIN).contains(&(length / MINUTE_MS)) {
         return Err(invalid("a Zoom meeting lasts whole minutes, at least one and at most a day"));
     }
     Ok(length / MINUTE_MS)

@@ -16,7 +16,7 @@ pub(super) fn parts(id: &str) -> Option<(&str, &str)> {
 
 /// Whether an item is a series.
 pub(super) fn is_series(item: &Item) -> bool {
-    item.series.is_none() && event_of(item).is_some_and(|event| event.recurrence.is_some())
+    item.series.is_none() && event_of(item).is_some_and(|event| occurrences::is_series(&event))
 }
 
 /// Whether an item says that an occurrence does not take place.

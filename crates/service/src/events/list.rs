@@ -3,6 +3,8 @@
 use tidings_core::clock::Timestamp;
 use tidings_core::id::CollectionId;
 use tidings_core::limits;
+use tidings_providers::event::Event;
+use tidings_store::Item;
 
 use super::{CalendarEvent, EventQuery, expand};
 use crate::cursor::List;
@@ -112,6 +114,9 @@ impl Service {
             let is_last = items.len() < read as usize;
             for item in items {
                 position.key.clone_from(&item.key);
+                if !is_within(&item, range) {
+                    continue;
+                }
                 let is_whole = if query.expand && expand::is_series(&item) {
                     self.expand(calendar.id, no, &item, range, None, &mut filling).await?
                 } else if query.expand && expand::is_cancelled_exception(&item) {
@@ -134,7 +139,7 @@ impl Service {
         &self,
         calendar: CollectionId,
         collection_no: i64,
-        master: &tidings_store::Item,
+        master: &Item,
         range: Range,
         after: Option<&str>,
         filling: &mut Filling,
@@ -149,6 +154,20 @@ impl Service {
         }
         Ok(true)
     }
+}
+
+/// Whether an item that the store found takes place within a range. The store keeps no times of what an
+/// earlier version mirrored: that says itself when it is.
+fn is_within(item: &Item, range: Range) -> bool {
+    if item.starts_at.is_some() {
+        return true;
+    }
+    let event: Option<Event> = serde_json::from_slice(&item.body).ok();
+    let (start, end) = event.map(|event| event.span_ms()).unwrap_or_default();
+    let (from, to) = (range.from.0, range.to.0);
+    start.is_none_or(|start| {
+        start < to && end.is_none_or(|end| end > from || end == from && end == start)
+    })
 }
 
 fn filled(list: List, filling: Filling, more: bool) -> Page<CalendarEvent> {

@@ -1,9 +1,10 @@
-use tidings_core::id::AccountId;
+use tidings_core::change::{NewChange, Origin, Subject};
+use tidings_core::id::{AccountId, ChangeId, Ids};
 use tidings_core::seal::Place;
 use tidings_service::{
     AccountChanges, AccountQuery, AccountStatus, Error, NewAccount, PageInput, Password,
 };
-use tidings_store::SyncState;
+use tidings_store::{AuditEntry, SyncState};
 
 use crate::setup::{Setup, pointers};
 
@@ -82,30 +83,50 @@ async fn a_wake_up_during_a_pass_stays_due() {
     assert_eq!(setup.store.next_account_due().await.unwrap(), Some(now.plus_ms(60_000)));
 }
 
-/// Turns an account inactive, as the sync would.
-pub(crate) async fn deactivate(setup: &Setup, id: AccountId) -> bool {
-    let row = setup.store.account_by_id(1, id).await.unwrap().unwrap();
+fn change(setup: &Setup, kind: &str) -> NewChange {
     let now = setup.clock.now();
-    let change = tidings_core::change::NewChange {
-        id: tidings_core::id::ChangeId(tidings_core::id::Ids::from_os().next(now)),
-        kind: "account.inactive".into(),
-        subject: Default::default(),
+    NewChange {
+        id: ChangeId(Ids::from_os().next(now)),
+        kind: kind.into(),
+        subject: Subject::default(),
         order_key: None,
         occurred_at: now,
-        origin: tidings_core::change::Origin::Provider,
+        origin: Origin::Provider,
         actor: None,
         traceparent: None,
         body: "{}".into(),
-    };
-    let entry = tidings_store::AuditEntry {
+    }
+}
+
+fn entry(id: AccountId) -> AuditEntry {
+    AuditEntry {
         actor: "system".into(),
-        action: "account.deactivate",
+        action: "account.test",
         object: id.to_string(),
         denied: false,
         detail: serde_json::json!({}),
-    };
+    }
+}
+
+/// Turns an account inactive, as the sync would.
+pub(crate) async fn deactivate(setup: &Setup, id: AccountId) -> bool {
+    let no = setup.store.account_by_id(1, id).await.unwrap().unwrap().account_no;
+    let (change, now) = (change(setup, "account.inactive"), setup.clock.now());
     let reason = "the server refused the password".to_owned();
-    setup.store.deactivate_account(row.account_no, reason, change, entry, now).await.unwrap()
+    setup.store.deactivate_account(no, reason, change, entry(id), now).await.unwrap()
+}
+
+/// As after its first sync.
+pub(crate) async fn baseline(setup: &Setup, id: AccountId) {
+    let no = setup.store.account_by_id(1, id).await.unwrap().unwrap().account_no;
+    let (change, now) = (change(setup, "account.connected"), setup.clock.now());
+    assert!(setup.store.finish_account_baseline(no, change, entry(id), now).await.unwrap());
+}
+
+/// The types of all changes, in order.
+pub(crate) async fn told(setup: &Setup) -> Vec<String> {
+    let page = setup.service.changes(&setup.owner, 0, None).await.unwrap();
+    page.changes.into_iter().map(|change| change.kind).collect()
 }
 
 #[tokio::test]
@@ -113,12 +134,13 @@ async fn a_new_password_makes_an_inactive_account_active() {
     let setup = Setup::new().await;
     let id = setup.service.connect_account(&setup.owner, new_account()).await.unwrap().id;
     let now = setup.clock.now();
+    baseline(&setup, id).await;
     assert!(deactivate(&setup, id).await);
     assert!(!deactivate(&setup, id).await, "once is enough");
     let account = setup.service.account(&setup.owner, id).await.unwrap();
     assert_eq!(account.status, AccountStatus::Inactive);
     assert_eq!(account.status_reason.as_deref(), Some("the server refused the password"));
-    assert_eq!(setup.service.app(&setup.owner, setup.app).await.unwrap().seq, 1);
+    assert_eq!(told(&setup).await, ["account.connected", "account.inactive"]);
     assert!(matches!(setup.service.sync_account(&setup.owner, id).await, Err(Error::Conflict(_))));
 
     let changes = AccountChanges { username: Some("x".into()), ..AccountChanges::default() };
@@ -131,6 +153,19 @@ async fn a_new_password_makes_an_inactive_account_active() {
     let account = setup.service.update_account(&setup.owner, id, changes).await.unwrap();
     assert_eq!((account.status, account.failures), (AccountStatus::Active, 0));
     assert_eq!(setup.store.due_accounts(now, 1).await.unwrap().len(), 1);
+    let kinds = ["account.connected", "account.inactive", "account.connected"];
+    assert_eq!(
+        told(&setup).await,
+        kinds,
+        "whoever heard that it is inactive hears that this is over"
+    );
+    let page = setup.service.changes(&setup.owner, 0, None).await.unwrap();
+    let body: serde_json::Value =
+        serde_json::from_slice(page.changes[2].data.as_ref().unwrap()).unwrap();
+    assert_eq!(
+        (&body["account"]["status"], &body["account"]["name"]),
+        (&"active".into(), &"ada".into())
+    );
 }
 
 #[tokio::test]
@@ -177,4 +212,19 @@ async fn accounts_are_listed_by_user_provider_and_status() {
             setup.service.accounts(&setup.owner, query.clone(), &PageInput::default()).await;
         assert_eq!(found.unwrap().items.len(), expect, "{query:?}");
     }
+}
+
+#[tokio::test]
+async fn why_the_list_of_calendars_is_only_polled_shows_in_the_account() {
+    let setup = Setup::new().await;
+    let of = crate::pushes::watched(&setup, "google", "sub-1").await;
+    let account = async || {
+        let query = AccountQuery::default();
+        let page = setup.service.accounts(&setup.owner, query, &PageInput::default()).await;
+        page.unwrap().items.swap_remove(0)
+    };
+    assert_eq!(account().await.watch_error, None);
+    let why = "no public_url: polled".to_owned();
+    setup.store.refuse_watch(of.account_no, None, why.clone(), None).await.unwrap();
+    assert_eq!(account().await.watch_error, Some(why));
 }

@@ -149,6 +149,7 @@ async fn connecting_again_keeps_the_account_and_takes_the_same_person_only() {
     };
     let id = finish(google(), "sub-1").await.unwrap();
     assert_eq!(finish(google(), "sub-1").await.unwrap(), id, "the same person");
+    crate::accounts::baseline(&setup, id).await;
     crate::accounts::deactivate(&setup, id).await;
     let status = async || setup.service.account(&setup.owner, id).await.unwrap().status;
     assert_eq!(status().await, AccountStatus::Inactive);
@@ -157,6 +158,10 @@ async fn connecting_again_keeps_the_account_and_takes_the_same_person_only() {
     assert_eq!((other.code, status().await), ("other_account", AccountStatus::Inactive));
     assert_eq!(finish(again(), "sub-1").await.unwrap(), id);
     assert_eq!((status().await, accounts(&setup).await), (AccountStatus::Active, 1));
+    let kinds = ["account.connected", "account.inactive", "account.connected"];
+    assert_eq!(crate::accounts::told(&setup).await, kinds);
+    assert_eq!(finish(again(), "sub-1").await.unwrap(), id);
+    assert_eq!(crate::accounts::told(&setup).await, kinds, "an active one is no news");
 
     let query = begin(&setup, &setup.owner, again()).await;
     setup.service.delete_account(&setup.owner, id).await.unwrap();
@@ -233,5 +238,34 @@ async fn a_deleted_account_is_revoked_first_and_deleted_whatever_comes_of_that()
         let lines = setup.service.audit(&setup.owner, &PageInput::default()).await.unwrap().items;
         let line = lines.iter().find(|line| line.action == "account.delete").unwrap();
         assert_eq!(line.detail, told);
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_app_gives_its_accounts_back_first_and_is_deleted_whatever_comes_of_that() {
+    let late = || Refusal::Unavailable { why: "google answers 503".into(), after_ms: None };
+    for (answers, all) in [(vec![Ok(Reply::Done); 20], true), (vec![Err(late()); 20], false)] {
+        let (setup, asked) = Setup::new().await.with_desk(move |errand| match errand {
+            Errand::Exchange { code, .. } => connected(code),
+            Errand::Revoke { account_no } => answers[usize::try_from(*account_no).unwrap()].clone(),
+            _ => Err(Refusal::Busy),
+        });
+        // Nothing to give back, and no errand.
+        setup.service.connect_account(&setup.owner, crate::accounts::new_account()).await.unwrap();
+        for n in 0..12 {
+            let query = begin(&setup, &setup.owner, google()).await;
+            let code = Ok(format!("sub-{n}"));
+            let finished = setup.service.finish_connection("google", &query["state"], code).await;
+            finished.unwrap().outcome.unwrap();
+        }
+        setup.service.delete_app(&setup.owner, setup.app).await.unwrap();
+        let revokes = asked.list().iter().filter(|errand| errand.starts_with("Revoke")).count();
+        assert_eq!(revokes, 12);
+        let gone = setup.service.app(&setup.owner, setup.app).await;
+        assert_eq!(gone.err(), Some(Error::NotFound("app")));
+        let rows = setup.store.audit_rows(Some(1), None, 100).await.unwrap();
+        let row = rows.iter().find(|row| row.action == "app.delete").unwrap();
+        let revoked = if all { 12 } else { 0 };
+        assert_eq!(row.detail, serde_json::json!({"revoked": revoked, "all": all}));
     }
 }

@@ -95,7 +95,7 @@ pub(crate) fn event(title: &str, start: &str, end: &str, recurrence: Option<&str
         attendees: Vec::new(),
         status: None,
         availability: "busy".into(),
-        privacy: "public".into(),
+        privacy: Some("public".into()),
         last_modified: None,
         link: None,
         color: None,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tidings_core::clock::Timestamp;
 use tidings_core::id::CollectionId;
 use tidings_providers::errand::{Errand, Refusal, Reply};
-use tidings_providers::event::Event;
+use tidings_providers::event::{Event, Original};
 use tidings_service::{Error, EventQuery, Notify, PageInput, Scope, SeriesScope, Writing};
 use tidings_store::{Item, ItemWrite, MirrorCommit};
 
@@ -119,6 +119,40 @@ async fn events_are_listed_by_range_and_series_expanded_on_demand() {
         let page = PageInput::default();
         let refused = setup.service.events(&setup.owner, of.calendar, query, &page).await;
         assert!(matches!(refused, Err(Error::Invalid(_))), "{query:?}");
+    }
+}
+
+/// Earlier versions kept no times of what they mirrored.
+#[tokio::test]
+async fn what_was_mirrored_before_an_upgrade_is_listed_by_range_too() {
+    let (setup, _) = Setup::new().await.with_desk(|_| Err(Refusal::Busy));
+    let of = watched(&setup, "google", "sub-1").await;
+    let series = Event { recurrence: Some("FREQ=DAILY;COUNT=5".into()), ..on(2, "series") };
+    for (key, event) in [("early", on(1, "early")), ("late", on(20, "late")), ("series", series)] {
+        let item = Item {
+            key: key.into(),
+            resource: key.into(),
+            etag: "e1".into(),
+            version: b"e1".to_vec(),
+            series: None,
+            recurrence_id: None,
+            starts_at: None,
+            ends_at: None,
+            body: serde_json::to_vec(&event).unwrap(),
+        };
+        let mut commit = MirrorCommit::new(1, of.account_no);
+        commit.items.push((of.collection_no, ItemWrite::Put(item)));
+        assert!(setup.store.commit_mirror(commit, setup.clock.now()).await.unwrap());
+    }
+    for (from, to, expected) in [
+        ("2026-12-01", "2026-12-02", vec!["early"]),
+        ("2026-12-05", "2026-12-21", vec!["late", "series"]),
+        ("2026-12-21", "2026-12-22", vec![]),
+    ] {
+        for limit in [1, 50] {
+            let found = ids(&setup, of.calendar, range(from, to, false), limit).await;
+            assert_eq!(found, expected, "{from}, {limit}");
+        }
     }
 }
 
@@ -360,4 +394,16 @@ async fn a_calendar_says_how_it_is_watched() {
     assert_eq!(calendar.time_zone.as_deref(), Some("Europe/London"));
     let listed = setup.service.calendars(&setup.owner, of.account).await.unwrap();
     assert_eq!(listed, [calendar]);
+}
+
+#[tokio::test]
+async fn a_series_of_added_dates_alone_is_expanded_too() {
+    let (setup, _) = Setup::new().await.with_desk(|_| Err(Refusal::Busy));
+    let of = watched(&setup, "google", "sub-1").await;
+    let lines = json!({"recurrence": ["RDATE:20261205T090000Z,20261207T090000Z"]});
+    let dated = Event { original: Original::Object(lines), ..on(2, "dated") };
+    mirror(&setup, &of, "dated", "d1", &dated, None).await;
+    let week = range("2026-12-01", "2026-12-08", true);
+    let expected = [2, 5, 7].map(|day| format!("dated#202612{day:02}T090000Z"));
+    assert_eq!(ids(&setup, of.calendar, week, 50).await, expected);
 }

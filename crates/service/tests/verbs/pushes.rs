@@ -45,7 +45,7 @@ pub(crate) async fn watched(setup: &Setup, provider: &str, external_id: &str) ->
         denied: false,
         detail: json!({}),
     };
-    let account_no = store.connect_oauth_account(new, entry, now).await.unwrap().0.account_no;
+    let account_no = store.connect_oauth_account(new, None, entry, now).await.unwrap().0.account_no;
     let calendar = CollectionId(ids.next(now));
     let mut commit = MirrorCommit::new(1, account_no);
     commit.collections.push(CollectionWrite::Create {

@@ -1,9 +1,9 @@
 //! Accounts connected through OAuth: found by who they are at their provider, and their tokens.
 
+use tidings_core::change::NewChange;
 use tidings_core::clock::Timestamp;
-use tidings_core::limits;
 
-use super::{Account, NewAccount, find, get, insert, list, revive};
+use super::{Account, NewAccount, REVIVAL_ROWS, find, get, insert, list, revive};
 use crate::sql::values;
 use crate::{AuditEntry, Committed, Error, Result, Store, audit};
 
@@ -45,8 +45,8 @@ impl Store {
 
     /// Connects an account through OAuth, or connects it again: then its new credential makes it active,
     /// and it is synced at once. The credential is sealed for the account's id, so whoever connects
-    /// again looks first ([`Store::account_by_identity`]) and gives the id that is there. `true` when
-    /// the account is new.
+    /// again looks first ([`Store::account_by_identity`]) and gives the id that is there, and
+    /// `connected`, which is appended when the account was inactive. `true` when the account is new.
     ///
     /// # Errors
     /// Conflict when there is such an account under another id by now: look again; conflict when the app
@@ -54,10 +54,11 @@ impl Store {
     pub async fn connect_oauth_account(
         &self,
         new: NewAccount,
+        connected: Option<NewChange>,
         entry: AuditEntry,
         now: Timestamp,
     ) -> Result<(Account, bool)> {
-        self.write(2 + limits::ACCOUNT_COLLECTIONS_MAX, move |tx| {
+        self.write(2 + REVIVAL_ROWS, move |tx| {
             let identity = values![new.app_no, &new.provider, &new.external_id, new.user_no];
             let known = find(&tx.sql, IDENTITY, identity)?;
             let app_no = new.app_no;
@@ -65,7 +66,7 @@ impl Store {
             let account_no = match known {
                 Some(known) if known.id == new.id => {
                     let credential = new.credential.as_deref().unwrap_or_default();
-                    revive(&tx.sql, known.account_no, credential, now)?;
+                    revive(tx, &known, credential, connected, now)?;
                     tx.sql.run(
                         "UPDATE account SET name = ?2, username = coalesce(?3, username)
                          WHERE account_no = ?1",

@@ -9,15 +9,13 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use tidings_core::fault;
+use tidings_core::limits::WAL_PAGES_MAX;
 
-use crate::sql::Sql;
+use crate::sql::{self, Sql};
 use crate::{Error, Result, migrate};
 
 /// The write-ahead log is copied into the database file after this many written rows.
 const CHECKPOINT_ROWS: usize = 4_000;
-/// A write-ahead log of this many pages is begun anew as soon as all of it is copied: under a load that
-/// never pauses it would grow without end, and writing over it is quicker than growing it.
-const WAL_PAGES_MAX: i64 = 4_096;
 
 /// The database file, locked for this process.
 #[derive(Debug)]
@@ -69,7 +67,7 @@ impl Drop for Embedded {
 fn open(path: &Path) -> Result<Connection> {
     let conn = Connection::open(path)?;
     conn.busy_timeout(Duration::from_secs(5))?;
-    conn.set_prepared_statement_cache_capacity(128);
+    sql::keep_statements(&conn, 128)?;
     conn.execute_batch(
         "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
          PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;

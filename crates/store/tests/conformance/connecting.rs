@@ -41,7 +41,7 @@ pub(crate) async fn an_identity_is_one_account_of_an_end_user(world: &World) {
     let user = store.upsert_user(app.app_no, user, "u".into(), did("user"), NOW).await.unwrap().0;
     let shared = world.google_account(&app, "ada").await;
     let own = NewAccount { user_no: Some(user.user_no), ..world.google(&app, "ada") };
-    let (own, fresh) = store.connect_oauth_account(own, did("connect"), NOW).await.unwrap();
+    let (own, fresh) = store.connect_oauth_account(own, None, did("connect"), NOW).await.unwrap();
     assert!(fresh, "the account of one end user is not that of all");
     let elsewhere = world.google_account(&world.app("b").await, "ada").await;
 
@@ -56,7 +56,8 @@ pub(crate) async fn an_identity_is_one_account_of_an_end_user(world: &World) {
     assert_eq!(all, [shared.account_no, own.account_no, elsewhere.account_no]);
 
     // Sealed for an id that the account does not have, a credential could never be opened.
-    let other = store.connect_oauth_account(world.google(&app, "ada"), did("connect"), NOW).await;
+    let other =
+        store.connect_oauth_account(world.google(&app, "ada"), None, did("connect"), NOW).await;
     assert!(other.is_err_and(|error| error.is_conflict()));
     let again = NewAccount {
         id: shared.id,
@@ -64,7 +65,8 @@ pub(crate) async fn an_identity_is_one_account_of_an_end_user(world: &World) {
         credential: Some(b"new".into()),
         ..world.google(&app, "ada")
     };
-    let (again, fresh) = store.connect_oauth_account(again, did("connect"), NOW).await.unwrap();
+    let (again, fresh) =
+        store.connect_oauth_account(again, None, did("connect"), NOW).await.unwrap();
     assert_eq!((fresh, again.account_no), (false, shared.account_no));
     assert_eq!((&*again.name, again.credential.as_deref()), ("Ada", Some(&b"new"[..])));
     assert_eq!(again.credential_gen, shared.credential_gen + 1);

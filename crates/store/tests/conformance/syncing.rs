@@ -119,7 +119,16 @@ pub(crate) async fn an_account_changes_its_state_once(world: &World) {
     let name = AccountUpdate { name: Some("ada's".into()), ..AccountUpdate::default() };
     let renamed = store.update_account(no, name, did("account.update"), NOW).await.unwrap();
     assert_eq!((&*renamed.name, renamed.status), ("ada's", AccountStatus::Inactive));
-    let sealed = AccountUpdate { credential: Some(vec![0, 255]), ..AccountUpdate::default() };
+    let connected = || Some(world.change_of(&account, "account.connected"));
+    let name = AccountUpdate { connected: connected(), ..AccountUpdate::default() };
+    store.update_account(no, name, did("account.update"), NOW).await.unwrap();
+    assert_eq!(world.journal(&app).await.len(), 2, "without a credential nothing is over");
+    let sealed = AccountUpdate {
+        credential: Some(vec![0, 255]),
+        connected: connected(),
+        ..AccountUpdate::default()
+    };
+    let again = AccountUpdate { connected: connected(), ..sealed.clone() };
     let active = store.update_account(no, sealed, did("account.update"), NOW).await.unwrap();
     assert_eq!(
         (active.status, active.failures, active.last_error),
@@ -128,6 +137,22 @@ pub(crate) async fn an_account_changes_its_state_once(world: &World) {
     assert_eq!(active.credential.as_deref(), Some(&[0, 255][..]));
     assert_eq!((&*active.name, active.username.as_deref()), ("ada's", Some("ada")));
     assert_eq!(world.due(NOW).await, [no]);
+    store.update_account(no, again, did("account.update"), NOW).await.unwrap();
+    let kinds: Vec<_> = world.journal(&app).await.into_iter().map(|c| c.new.kind).collect();
+    assert_eq!(kinds, ["account.connected", "account.inactive", "account.connected"]);
+
+    let early = world.account(&app).await;
+    let reason = "the password was refused".to_owned();
+    let change = world.change_of(&early, "account.inactive");
+    let off = store.deactivate_account(early.account_no, reason, change, did("off"), NOW);
+    assert!(off.await.unwrap());
+    let sealed = AccountUpdate {
+        credential: Some(vec![1]),
+        connected: Some(world.change_of(&early, "account.connected")),
+        ..AccountUpdate::default()
+    };
+    store.update_account(early.account_no, sealed, did("account.update"), NOW).await.unwrap();
+    assert_eq!(world.journal(&app).await.len(), 4, "the end of its first sync is still to tell");
 }
 
 pub(crate) async fn the_mirror_is_read_in_order_of_bytes(world: &World) {

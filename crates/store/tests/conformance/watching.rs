@@ -30,7 +30,7 @@ impl World {
 
     pub(crate) async fn google_account(&self, app: &App, external_id: &str) -> Account {
         let (new, entry) = (self.google(app, external_id), did("account.connect"));
-        self.store.connect_oauth_account(new, entry, NOW).await.unwrap().0
+        self.store.connect_oauth_account(new, None, entry, NOW).await.unwrap().0
     }
 
     pub(crate) async fn google_calendars(
@@ -314,6 +314,9 @@ pub(crate) async fn deleting_a_collection_has_its_subscriptions_stopped(world: &
 pub(crate) async fn an_inactive_account_is_not_watched_until_it_is_connected_again(world: &World) {
     let (store, app) = (&world.store, world.app("a").await);
     let account = world.google_account(&app, "ada").await;
+    let change = world.change_of(&account, "account.connected");
+    let baseline = store.finish_account_baseline(account.account_no, change, did("done"), NOW);
+    assert!(baseline.await.unwrap());
     let calendars = world.google_calendars(&account, &["home", "work"]).await;
     let watched = world.active(&account, Some(&calendars[0]), "one").await;
     let change = world.change_of(&account, "account.inactive");
@@ -327,8 +330,12 @@ pub(crate) async fn an_inactive_account_is_not_watched_until_it_is_connected_aga
     assert!(!store.push_collection(no, home, NOW).await.unwrap());
 
     let again = NewAccount { id: account.id, ..world.google(&app, "ada") };
-    let (revived, fresh) = store.connect_oauth_account(again, did("on"), LATER).await.unwrap();
+    let connected = Some(world.change_of(&account, "account.connected"));
+    let (revived, fresh) =
+        store.connect_oauth_account(again, connected, did("on"), LATER).await.unwrap();
     assert!(!fresh);
+    let kinds: Vec<_> = world.journal(&app).await.into_iter().map(|c| c.new.kind).collect();
+    assert_eq!(kinds, ["account.connected", "account.inactive", "account.connected"]);
     assert_eq!((revived.account_no, revived.status.as_str()), (account.account_no, "active"));
     assert_eq!(world.unwatched(LATER).await, ["home", "work"]);
     assert_eq!(store.unwatched_lists(LATER, 9).await.unwrap().len(), 1);

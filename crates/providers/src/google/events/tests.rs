@@ -104,7 +104,7 @@ fn days_utc_and_an_event_without_guests_say_no_more_than_they_must() {
     assert!(item.event.all_day && item.event.attendees.is_empty());
     assert_eq!(item.event.start.as_deref(), Some("2026-12-02"));
     assert_eq!(item.event.end.as_deref(), Some("2026-12-03"));
-    assert_eq!((item.event.title.as_str(), item.event.privacy.as_str()), ("", "public"));
+    assert_eq!((item.event.title.as_str(), item.event.privacy), ("", None));
     let utc = one(&json!({
         "id": "u", "start": { "dateTime": "2026-12-02T09:00:00Z", "timeZone": "UTC" },
     }));

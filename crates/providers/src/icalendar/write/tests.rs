@@ -348,3 +348,34 @@ fn a_series_can_become_a_single_event() {
     assert_eq!(said(&text).len(), 1, "{text}");
     assert!(!text.contains("EXDATE") && !text.contains("\r\nRRULE:FREQ=WEEKLY"), "{text}");
 }
+
+/// As [`SERIES`], in a zone that nobody knows by its name.
+const OWN_ZONE: &str = "BEGIN:VTIMEZONE\r\nTZID:Head office\r\nBEGIN:STANDARD\r\n\
+    DTSTART:19700101T000000\r\nTZOFFSETFROM:+0100\r\nTZOFFSETTO:+0100\r\nEND:STANDARD\r\n\
+    END:VTIMEZONE\r\n";
+
+#[test]
+fn what_only_its_own_object_times_is_refused_and_not_moved() {
+    let own = SERIES.replace("TZID=Europe/Berlin", "TZID=Head office");
+    let own = own.replacen("BEGIN:VEVENT", &format!("{OWN_ZONE}BEGIN:VEVENT"), 1);
+    let moved = EventDraft { start: at("2026-12-02T09:00:00", "Europe/Berlin"), ..title("x") };
+    let first = Some("20261007T080000Z");
+    let refused = |outcome: Result<Outcome, ProviderError>| match outcome {
+        Err(ProviderError::Invalid { why }) => assert!(why.contains("\"Head office\""), "{why}"),
+        other => panic!("{other:?}"),
+    };
+    for (occurrence, scope) in
+        [(None, Scope::All), (first, Scope::This), (first, Scope::Following), (first, Scope::All)]
+    {
+        for draft in [&moved, &title("x")] {
+            refused(update(&own, &target(occurrence, scope), draft, &author()));
+        }
+    }
+    for scope in [Scope::This, Scope::Following] {
+        refused(delete(&own, &target(first, scope), &author()));
+    }
+    let whole = delete(&own, &target(None, Scope::All), &author());
+    assert_eq!(whole, Ok(Outcome::Remove), "all of it can go");
+    let known = own.replace("Head office", "W. Europe Standard Time");
+    assert!(update(&known, &target(None, Scope::All), &title("x"), &author()).is_ok());
+}
