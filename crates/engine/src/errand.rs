@@ -115,6 +115,11 @@ impl Errands {
         errand: Errand,
         answer: oneshot::Sender<Result<Reply, Refusal>>,
     ) {
+        // Whoever has given up waiting must not see the write happen all the same; what is given back to a
+        // provider is given back for its own sake.
+        if answer.is_closed() && !matches!(errand, Errand::Revoke { .. }) {
+            return;
+        }
         let shown = format!("{errand:?}");
         let mut running = tokio::spawn(async move { self.perform(errand).await });
         let deadline = Duration::from_millis(ERRAND_DEADLINE_MS);
@@ -220,13 +225,10 @@ impl Errands {
         let account = write.account;
         match &stop {
             Stop::Provider(ProviderError::Reauthorise { why }) => {
-                let current = store.account(account.account_no).await.ok().flatten();
-                let generation = write.client.generation();
-                if current.is_some_and(|current| current.credential_gen == generation) {
-                    let (why, now) = (why.clone(), clock.now());
-                    if let Err(error) = inactivate(store, ids, account, why, now).await {
-                        tracing::error!(account = %account.id, %error, "not noted as inactive");
-                    }
+                let (generation, why) = (write.client.generation(), why.clone());
+                let noted = inactivate(store, ids, account, generation, why, clock.now()).await;
+                if let Err(error) = noted {
+                    tracing::error!(account = %account.id, %error, "not noted as inactive");
                 }
             }
             // The mirror is behind: whoever reads next shall see what was in the way.

@@ -212,31 +212,31 @@ impl Syncer {
         why: String,
     ) -> tidings_store::Result<Passed> {
         let Providers { store, clock, ids, .. } = &*self.providers;
-        let Some(current) = store.account(account.account_no).await? else {
-            return Ok(Passed::Gone);
-        };
-        if current.credential_gen != generation || current.username != account.username {
-            let trouble = Trouble { calendar: None, error: ProviderError::retry(why) };
-            return self.note(account, Done::default(), Some(trouble)).await;
+        match inactivate(store, ids, account, generation, why.clone(), clock.now()).await {
+            Ok(true) => Ok(Passed::Deactivated),
+            Ok(false) => {
+                let trouble = Trouble { calendar: None, error: ProviderError::retry(why) };
+                self.note(account, Done::default(), Some(trouble)).await
+            }
+            Err(error) if error.is_not_found() => Ok(Passed::Gone),
+            Err(error) => Err(error),
         }
-        inactivate(store, ids, account, why, clock.now()).await?;
-        Ok(Passed::Deactivated)
     }
 }
 
-/// Turns an account inactive and tells it.
+/// Turns an account inactive and tells it, unless its credential is no longer the one that was refused.
 pub(crate) async fn inactivate(
     store: &Store,
     ids: &Ids,
     account: &Account,
+    generation: i64,
     why: String,
     now: Timestamp,
-) -> tidings_store::Result<()> {
+) -> tidings_store::Result<bool> {
     let teller = Teller { account, ids, now };
     let change = teller.account(types::ACCOUNT_INACTIVE, "inactive", Some(&why));
     let entry = audit("account.inactive", account.id.to_string());
-    store.deactivate_account(account.account_no, why, change, entry, now).await?;
-    Ok(())
+    store.deactivate_account(account.account_no, generation, why, change, entry, now).await
 }
 
 /// What went wrong, and with which calendar, unless with all of them.

@@ -10,6 +10,8 @@ mod door;
 mod google;
 #[path = "providers/graph.rs"]
 mod graph;
+#[path = "providers/journal.rs"]
+mod journal;
 #[path = "providers/peer.rs"]
 mod peer;
 #[path = "providers/random.rs"]

@@ -102,7 +102,13 @@ async fn apply(
     };
     let request = caldav::update_request(&current.url, &current.etag, &text)?;
     let put = write.client.ask(request, |response| caldav::parse_put(response, false)).await;
-    if let (Err(_), Some(second)) = (&put, &second) {
+    // Without an answer it may be done all the same, and the second part be all that is left of the rest;
+    // if not, the same split again finds it.
+    let is_refused =
+        |stop: &Stop| !matches!(stop, Stop::Provider(ProviderError::Retry { .. }) | Stop::TooLarge);
+    if let (Err(stop), Some(second)) = (&put, &second)
+        && is_refused(stop)
+    {
         let request = caldav::delete_request(&second.url, &second.etag)?;
         write.client.ask(request, caldav::parse_delete).await?;
     }

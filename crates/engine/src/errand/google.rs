@@ -219,13 +219,22 @@ async fn split(
         }
         other => other?,
     };
-    match end(write, change, master, at).await {
-        Ok(ended) => Ok(Written { items: vec![following, ended], gone: Vec::new() }),
-        Err(stop) => {
-            let whole = Target { etag: None, ..target(write, change, &following) };
-            let request = google::delete_request(settings, &whole);
-            write.client.ask(request, google::parse_delete).await?;
-            Err(stop)
-        }
+    let stop = match end(write, change, master, at).await {
+        Ok(ended) => return Ok(Written { items: vec![following, ended], gone: Vec::new() }),
+        Err(stop) => stop,
+    };
+    if let Stop::Provider(ProviderError::Retry { .. }) = stop {
+        // It may be done all the same. Then what follows is all that is left of the rest; if not, the
+        // same split again finds it.
+        return match read(write, &master.key).await {
+            Ok(now) if now.event.recurrence != master.event.recurrence => {
+                Ok(Written { items: vec![following, now], gone: Vec::new() })
+            }
+            _ => Err(stop),
+        };
     }
+    let whole = Target { etag: None, ..target(write, change, &following) };
+    let request = google::delete_request(settings, &whole);
+    write.client.ask(request, google::parse_delete).await?;
+    Err(stop)
 }

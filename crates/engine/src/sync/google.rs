@@ -108,10 +108,11 @@ impl<'a> Driver<'a> {
             let read = move |response: &_| events::parse_list(response, continued);
             let mut page = self.client.ask(request, read).await?;
             seen.keep_news(&mut page);
-            let EventPage { items, gone, next_page, token: new, unreadable } = page;
+            let EventPage { items, gone, next_page, token: new, unreadable, unread } = page;
             // A later page may tell an event anew: the last one counts.
             pulled.items.extend(items);
             pulled.gone.extend(gone);
+            pulled.kept.extend(unread);
             left_out += unreadable;
             if pulled.items.len() > COLLECTION_ITEMS_MAX {
                 let why = format!("the calendar holds more than {COLLECTION_ITEMS_MAX} events");

@@ -41,14 +41,17 @@ impl<'a> Pull<'a> {
     /// Writes how what was found differs from the mirror, then the cursor. What went is told before
     /// what came.
     pub(super) async fn apply(&mut self, pulled: Pulled) -> Result<(), Stop> {
-        let Pulled { whole, items, mut gone, token, window, trouble, again_ms } = pulled;
+        let Pulled { whole, items, mut gone, kept, token, window, trouble, again_ms } = pulled;
         self.again_ms = again_ms;
         let no = self.collection.collection_no;
         let mut items: BTreeMap<String, item::Item> =
             items.into_iter().map(|item| (item.key.clone(), item)).collect();
         if whole {
             let mirrored = self.store.item_versions(no).await?;
-            let lost = mirrored.iter().filter(|known| !items.contains_key(&known.key));
+            let kept: BTreeSet<String> = kept.into_iter().collect();
+            let lost = mirrored
+                .iter()
+                .filter(|known| !items.contains_key(&known.key) && !kept.contains(&known.key));
             gone = lost.map(|known| known.key.clone()).collect();
             for known in mirrored {
                 let same = |item: &item::Item| {

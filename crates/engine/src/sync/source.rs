@@ -63,6 +63,8 @@ pub(super) struct Pulled {
     /// Keys of what went: an item, or a series with all that belongs to it. Keys that the mirror does
     /// not hold mean nothing.
     pub(super) gone: Vec<String>,
+    /// Items that are there and could not be read: their mirror stays as it is, also when `whole`.
+    pub(super) kept: Vec<String>,
     /// The cursor for the next look.
     pub(super) token: Option<String>,
     /// The part of time that the cursor covers; `None`: all of it, or as before.

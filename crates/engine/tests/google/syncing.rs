@@ -4,7 +4,7 @@ use serde_json::json;
 use tidings_engine::sync::Passed;
 use tidings_providers::error::ProviderError;
 use tidings_simulators::google::{PERSON, Role, refusal};
-use tidings_simulators::server::{Fault, Gate};
+use tidings_simulators::server::{Answer, Fault, Gate};
 
 use crate::google_world::{World, event, series};
 
@@ -64,6 +64,24 @@ async fn a_410_leads_to_a_diff_against_the_mirror_never_to_delete_all() {
     world.expect(&["event.updated A2", "event.deleted B"]).await;
     world.google.expire_sync_tokens(PERSON);
     world.expect(&[]).await;
+}
+
+/// It is there, whatever it says: only what is not listed is gone.
+#[tokio::test]
+async fn what_a_whole_listing_shows_unreadably_is_not_deleted() {
+    let mut world = World::watched().await;
+    let made = world.google.create_event(PERSON, &event("A"));
+    world.expect(&["event.created A"]).await;
+    let garbled = json!({ "id": made["id"], "etag": "\"9\"", "status": "confirmed", "start": 7 });
+    let listing = json!({ "kind": "calendar#events", "items": [garbled], "nextSyncToken": "x" });
+    world.google.expire_sync_tokens(PERSON);
+    world.google.faults().after(1, "GET", "/events", Fault::Instead(Answer::json(200, &listing)));
+    world.pushed(PERSON).await;
+    world.pass().await;
+    assert_eq!(world.told().await, [""; 0]);
+    let calendar = world.calendar(PERSON).await;
+    assert!(calendar.error.is_some_and(|error| error.contains("left out")));
+    assert_eq!(world.events(PERSON).await[0]["title"], "A");
 }
 
 /// The token of a page is refused too: the whole is begun again, nothing is lost or invented.

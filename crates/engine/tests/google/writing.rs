@@ -243,3 +243,57 @@ async fn an_inactive_account_is_not_asked_for_anything() {
     assert!(matches!(refused, Err(Refusal::Inactive(_))), "{refused:?}");
     assert_eq!(world.google.requests().len(), 0);
 }
+
+/// What follows may then be all that is left of the rest of the series.
+#[tokio::test]
+async fn a_split_whose_answer_is_lost_loses_no_half() {
+    for (fault, is_done) in [(Fault::Lost, true), (Fault::Cut, false)] {
+        let mut world = World::watched().await;
+        let made = world.google.create_event(PERSON, &series("S"));
+        let id = made["id"].as_str().unwrap();
+        world.expect(&["event.created S"]).await;
+        let fifth = format!("{id}#20261230T090000Z");
+        let split = || update(&world, &fifth, None, Scope::Following, json!({ "title": "rest" }));
+        world.google.faults().next("PATCH", "/events", fault.clone());
+        let first = split().await;
+        assert_eq!(first.is_ok(), is_done, "{fault:?}: {first:?}");
+        if !is_done {
+            assert!(matches!(first, Err(Refusal::Unavailable { .. })), "{first:?}");
+            split().await.expect("the same split again");
+        }
+        let mut told = world.told().await;
+        told.sort();
+        assert_eq!(told, ["event.created rest (api)", "event.updated S (api)"], "{fault:?}");
+        let there = world.google.truth()[PERSON].clone();
+        let mut titles: Vec<_> = there.values().map(|event| event["summary"].clone()).collect();
+        titles.sort_by_key(ToString::to_string);
+        assert_eq!(titles, ["S", "rest"], "{fault:?}");
+        world.expect(&[]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_nobody_waits_for_any_more_is_not_begun() {
+    let world = World::watched().await;
+    let (desk, orders) = mpsc::channel(4);
+    let (stop, stopped) = watch::channel(false);
+    let collection_no = world.calendar(PERSON).await.collection_no;
+    let order = |number| Errand::Create {
+        account_no: world.account_no,
+        collection_no,
+        key: key(number),
+        draft: party(),
+        notify: Notify::None,
+        actor: None,
+    };
+    let (answer, given_up) = oneshot::channel();
+    drop(given_up);
+    desk.send((order(1), answer)).await.unwrap();
+    let (answer, heard) = oneshot::channel();
+    desk.send((order(2), answer)).await.unwrap();
+    let running = tokio::spawn(world.errands().run(orders, stopped));
+    assert!(matches!(heard.await.unwrap(), Ok(Reply::Item(_))));
+    stop.send(true).unwrap();
+    running.await.unwrap();
+    assert_eq!(world.events(PERSON).await.len(), 1);
+}

@@ -1,6 +1,6 @@
 //! Tidings with one account: its store, its passes and its subscriptions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -153,15 +153,37 @@ impl Watcher {
         }
     }
 
+    /// Everything in the mirror, by key: the calendar's id at the provider, and the title.
+    pub(crate) async fn held(&self) -> BTreeMap<String, (String, String)> {
+        let mut held = BTreeMap::new();
+        for calendar in self.store.collections(self.account_no).await.unwrap() {
+            let no = calendar.collection_no;
+            let keys = self.store.item_versions(no).await.unwrap();
+            let keys = keys.into_iter().map(|item| item.key).collect();
+            for item in self.store.items_by_key(no, keys).await.unwrap() {
+                let event: Value = serde_json::from_slice(&item.body).unwrap();
+                let title = event["title"].as_str().unwrap_or_default().to_owned();
+                held.insert(item.key, (calendar.external_id.clone(), title));
+            }
+        }
+        held
+    }
+
     /// What was written into the journal since the last time: (type, what it is about, its title).
     pub(crate) async fn told(&mut self) -> Vec<(String, String, String)> {
+        let told = self.heard().await;
+        told.into_iter().map(|told| (told.kind, told.about, told.title)).collect()
+    }
+
+    /// The same with all that was said.
+    pub(crate) async fn heard(&mut self) -> Vec<Told> {
         let changes = self.store.changes(self.app.app_no, self.seen, 10_000).await.unwrap();
         self.seen = changes.last().map_or(self.seen, |change| change.seq);
         changes.iter().map(|change| self.line(change)).collect()
     }
 
-    fn line(&self, change: &Change) -> (String, String, String) {
-        let body: Value = serde_json::from_slice(&change.new.body).unwrap();
+    fn line(&self, change: &Change) -> Told {
+        let mut body: Value = serde_json::from_slice(&change.new.body).unwrap();
         assert_eq!(change.new.subject.account_no, Some(self.account_no));
         let (about, title) = match change.new.kind.split('.').next().unwrap() {
             "event" => (&body["event"]["id"], &body["event"]["title"]),
@@ -169,8 +191,26 @@ impl Watcher {
             _ => (&Value::Null, &Value::Null),
         };
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        (change.new.kind.clone(), text(about), text(title))
+        Told {
+            kind: change.new.kind.clone(),
+            about: text(about),
+            title: text(title),
+            calendar: text(&body["calendar"]["external_id"]),
+            event: body["event"].take(),
+        }
     }
+}
+
+/// One change, as the journal tells it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Told {
+    pub(crate) kind: String,
+    /// The id at the provider of the event or calendar.
+    pub(crate) about: String,
+    pub(crate) title: String,
+    /// The calendar's id at the provider.
+    pub(crate) calendar: String,
+    pub(crate) event: Value,
 }
 
 /// Waits until every push has arrived, or is lost.

@@ -110,10 +110,11 @@ fn entry(id: AccountId) -> AuditEntry {
 
 /// Turns an account inactive, as the sync would.
 pub(crate) async fn deactivate(setup: &Setup, id: AccountId) -> bool {
-    let no = setup.store.account_by_id(1, id).await.unwrap().unwrap().account_no;
+    let account = setup.store.account_by_id(1, id).await.unwrap().unwrap();
+    let (no, generation) = (account.account_no, account.credential_gen);
     let (change, now) = (change(setup, "account.inactive"), setup.clock.now());
     let reason = "the server refused the password".to_owned();
-    setup.store.deactivate_account(no, reason, change, entry(id), now).await.unwrap()
+    setup.store.deactivate_account(no, generation, reason, change, entry(id), now).await.unwrap()
 }
 
 /// As after its first sync.

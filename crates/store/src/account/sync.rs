@@ -76,14 +76,15 @@ impl Store {
     }
 
     /// Turns an account inactive, for a reason in plain words, and appends its `account.inactive`.
-    /// `false` when it was not active, and then nothing happens. Its subscriptions have ended: nobody can
-    /// renew or stop them.
+    /// `false` when it was not active, or has another credential than that of `generation`, which was the
+    /// one refused; then nothing happens. Its subscriptions have ended: nobody can renew or stop them.
     ///
     /// # Errors
     /// Not found.
     pub async fn deactivate_account(
         &self,
         account_no: i64,
+        generation: i64,
         reason: String,
         change: NewChange,
         entry: AuditEntry,
@@ -91,7 +92,7 @@ impl Store {
     ) -> Result<bool> {
         self.write(5 + limits::ACCOUNT_COLLECTIONS_MAX, move |tx| {
             let account = get(&tx.sql, account_no)?;
-            if account.status != AccountStatus::Active {
+            if account.status != AccountStatus::Active || account.credential_gen != generation {
                 return Ok(false);
             }
             watch::end(&tx.sql, account_no, now)?;

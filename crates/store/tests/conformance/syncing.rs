@@ -105,8 +105,18 @@ pub(crate) async fn an_account_changes_its_state_once(world: &World) {
     let deactivate = || {
         let change = world.change_of(&account, "account.inactive");
         let reason = "the password was refused".to_owned();
-        store.deactivate_account(no, reason, change, did("account.deactivate"), NOW)
+        store.deactivate_account(
+            no,
+            account.credential_gen,
+            reason,
+            change,
+            did("account.deactivate"),
+            NOW,
+        )
     };
+    let change = world.change_of(&account, "account.inactive");
+    let other = store.deactivate_account(no, 7, "old".into(), change, did("off"), NOW).await;
+    assert!(!other.unwrap(), "it was another credential that was refused");
     assert!(deactivate().await.unwrap());
     assert!(!deactivate().await.unwrap());
     let kinds: Vec<_> = world.journal(&app).await.into_iter().map(|c| c.new.kind).collect();
@@ -144,7 +154,7 @@ pub(crate) async fn an_account_changes_its_state_once(world: &World) {
     let early = world.account(&app).await;
     let reason = "the password was refused".to_owned();
     let change = world.change_of(&early, "account.inactive");
-    let off = store.deactivate_account(early.account_no, reason, change, did("off"), NOW);
+    let off = store.deactivate_account(early.account_no, 0, reason, change, did("off"), NOW);
     assert!(off.await.unwrap());
     let sealed = AccountUpdate {
         credential: Some(vec![1]),

@@ -321,7 +321,7 @@ pub(crate) async fn an_inactive_account_is_not_watched_until_it_is_connected_aga
     let watched = world.active(&account, Some(&calendars[0]), "one").await;
     let change = world.change_of(&account, "account.inactive");
     let why = "consent was withdrawn".to_owned();
-    let off = store.deactivate_account(account.account_no, why, change, did("off"), NOW);
+    let off = store.deactivate_account(account.account_no, 0, why, change, did("off"), NOW);
     assert!(off.await.unwrap());
     assert_eq!(world.unwatched(LATER).await, [""; 0]);
     assert_eq!(world.due_subscriptions(LATER).await, [0; 0]);

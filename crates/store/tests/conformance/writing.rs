@@ -102,7 +102,11 @@ pub(crate) async fn an_item_is_found_by_key_by_series_and_anywhere(world: &World
     assert_eq!(of, [exception("a"), exception("b")]);
     let keys = ["b", "c", "a"].map(Into::into).to_vec();
     let of = store.items_by_key(home, keys).await.unwrap();
-    assert_eq!(of, [exception("b"), exception("a")], "in the order of the keys, as far as there are");
+    assert_eq!(
+        of,
+        [exception("b"), exception("a")],
+        "in the order of the keys, as far as there are"
+    );
     let versions = store.item_versions(home).await.unwrap();
     let keys: Vec<_> = versions.iter().map(|version| version.key.as_str()).collect();
     assert_eq!(keys, ["a", "b", "series"]);
