@@ -8,7 +8,7 @@
 //! What a provider's part does (`errand/google.rs` is the example to follow; it asks through
 //! `write.client.ask(request, parse)`, commits nothing, and answers what there is now):
 //!
-//! ```ignore
+//! ```text
 //! pub(super) async fn create(write: &Write<'_>, key: &WriteKey, draft: &EventDraft, notify: Notify)
 //!     -> Result<Written, Stop>;
 //! pub(super) async fn update(write: &Write<'_>, change: &Change<'_>, draft: &EventDraft)

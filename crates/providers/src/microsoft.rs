@@ -4,7 +4,7 @@
 //! compared); [`delta`] tells what changed in a window of one calendar, over pages; [`series`] reads
 //! a series whole, since the delta shows its occurrences without their content; [`events`] reads single
 //! events and turns what Graph says into items; [`subscription`] asks for pushes, [`push`] reads them;
-//! [`write`] changes events.
+//! [`mod@write`] changes events.
 //!
 //! Every request says the same preferences: immutable ids (an event keeps its id when it is moved, and
 //! ids of pushes and pages match), times in UTC, bodies as plain text.

@@ -3,7 +3,7 @@
 //! A driver lives for one pass over one account and knows its provider's ways; it neither commits nor
 //! tells. Its shape (`sync/google.rs` is the example to follow):
 //!
-//! ```ignore
+//! ```text
 //! pub(super) struct Driver<'a> { … }
 //! impl<'a> Driver<'a> {
 //!     /// Makes no request. The settings are `providers.google()` and so on; ask through

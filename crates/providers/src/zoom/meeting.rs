@@ -212,7 +212,7 @@ impl Occurrence {
     }
 }
 
-/// Whether all of a meeting has passed, by the object that [`items`] kept: it is no longer listed as
+/// Whether all of a meeting has passed, by the object that `items` kept: it is no longer listed as
 /// upcoming, and in time Zoom forgets it, without anybody having deleted it. `None` when the object is
 /// not one of ours.
 pub fn is_over(original: &Value, now: Timestamp) -> Option<bool> {

@@ -50,7 +50,7 @@ impl Store {
     ///
     /// # Errors
     /// Conflict when there is such an account under another id by now: look again; conflict when the app
-    /// has [`limits::APP_ACCOUNTS_MAX`] accounts.
+    /// has [`tidings_core::limits::APP_ACCOUNTS_MAX`] accounts.
     pub async fn connect_oauth_account(
         &self,
         new: NewAccount,
