@@ -57,12 +57,7 @@ impl Server {
         let address = listener.local_addr().map_err(Error::failed("cannot listen"))?;
         let store = open_store(config).await?;
         let keyring = master_key::keyring(config, &ids)?;
-        let formats = Formats::new(vec![
-            tidings_native::NATIVE,
-            tidings_native::CLOUDEVENTS,
-            tidings_pyas::FORMAT,
-            tidings_connect::FORMAT,
-        ]);
+        let formats = Formats::new(surface::dialects::formats());
         let providers = providers(config, address);
         let (desk, orders) = mpsc::channel(ERRANDS_WAITING_MAX);
         let service = Service::new(

@@ -1,5 +1,6 @@
 //! Every path that the server answers.
 
+pub(crate) mod dialects;
 mod providers;
 
 use std::any::Any;
@@ -50,7 +51,7 @@ pub(crate) fn router(
         .method_not_allowed_fallback(no_such_method)
         .with_state(desk);
     tidings_native::router(service.clone(), ids, stopping.clone())
-        .merge(tidings_connect::routes(service.clone()))
+        .merge(dialects::routes(service))
         .merge(own)
         .layer(CatchPanicLayer::custom(panicked))
 }

@@ -4,9 +4,16 @@
 
 mod render;
 
+use axum::Router;
 use tidings_core::change::types;
 use tidings_core::format::Format;
 use tidings_core::hook::Grouping;
+use tidings_service::Service;
+
+/// The endpoints of Pyas.
+pub fn routes(service: Service) -> Router {
+    Router::new().with_state(service)
+}
 
 /// The format `pyas@1`.
 pub const FORMAT: Format = Format {

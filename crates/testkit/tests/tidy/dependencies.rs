@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{File, files, none, read, root};
 
-const DIALECTS: &[&str] = &["native", "connect", "pyas"];
+const DIALECTS: &[&str] = &["native", "connect", "pryv", "pyas", "sync", "vyte"];
 
 /// What each crate may know besides itself; `None`: everything.
 fn allowed(name: &str) -> Option<&'static [&'static str]> {

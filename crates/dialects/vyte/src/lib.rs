@@ -1,0 +1,9 @@
+//! The Vyte dialect. `README.md` is the wire contract.
+
+use axum::Router;
+use tidings_service::Service;
+
+/// The endpoints of Vyte.
+pub fn routes(service: Service) -> Router {
+    Router::new().with_state(service)
+}
