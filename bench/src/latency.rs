@@ -21,6 +21,11 @@ impl Latencies {
         self.0.saturating_record(now_us.saturating_sub(intended_us).max(1));
     }
 
+    /// Takes those of another measurement in.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.0.add(&other.0).expect("the bounds are the same");
+    }
+
     pub(crate) fn count(&self) -> u64 {
         self.0.len()
     }

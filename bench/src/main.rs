@@ -13,6 +13,7 @@ mod moment;
 mod pace;
 mod process;
 mod receiver;
+mod records;
 mod report;
 mod server;
 mod simulate;
@@ -40,6 +41,7 @@ enum Command {
     Bare(commands::Bare),
     Suite(suite::Suite),
     Watch(watch::Watch),
+    Records(records::Records),
     #[command(hide = true)]
     SimulateGoogle(simulate::SimulateGoogle),
 }
@@ -52,6 +54,7 @@ async fn main() -> ExitCode {
         Command::Bare(bare) => bare.run().await,
         Command::Suite(suite) => suite.run().await,
         Command::Watch(watch) => watch.run().await,
+        Command::Records(records) => records.run().await,
         Command::SimulateGoogle(simulate) => simulate.run().await,
     };
     match outcome {

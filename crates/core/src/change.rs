@@ -39,11 +39,13 @@ pub mod types {
     pub const DELIVERY_EXHAUSTED: &str = "delivery.exhausted";
     /// The test event that a hook's owner asks for.
     pub const HOOK_TEST: &str = "hook.test";
+    /// Tidings was started.
+    pub const SERVICE_STARTED: &str = "service.started";
 }
 
 /// Whether only Tidings may write changes of this type. Wildcard triggers never match these.
 pub fn is_operational(kind: &str) -> bool {
-    kind.starts_with("hook.") || kind.starts_with("delivery.")
+    ["hook.", "delivery.", "service."].iter().any(|prefix| kind.starts_with(prefix))
 }
 
 /// Whether `kind` is a well-formed type: dot-separated segments of `[A-Za-z0-9_-]`, at most

@@ -14,6 +14,7 @@
 //! |---|---|
 //! | `eq` | the value equals this string, number, boolean or `null` |
 //! | `in` | it equals one of these |
+//! | `any_in` | it is a list, and one of its elements equals one of these |
 //! | `prefix` | it is a string that begins so |
 //! | `exists` | something is there (`true`; also `null`), or nothing (`false`) |
 //! | `gt`, `gte`, `lt`, `lte` | it is a number and compares so |
@@ -111,6 +112,7 @@ enum Rule {
 #[derive(Debug)]
 enum Test {
     OneOf(Vec<Scalar>),
+    AnyOf(Vec<Scalar>),
     Prefix(String),
     Exists(bool),
     Compare(Bound, String),
@@ -152,6 +154,9 @@ impl Test {
             (Self::Exists(wanted), found) => found.is_some() == *wanted,
             (_, None) => false,
             (Self::OneOf(values), Some(found)) => values.iter().any(|value| value.equals(found)),
+            (Self::AnyOf(values), Some(Inside::List(items))) => items.iter().any(|item| {
+                item.inside().is_some_and(|item| values.iter().any(|value| value.equals(item)))
+            }),
             (Self::Prefix(prefix), Some(found)) => {
                 matches!(found, Inside::Text(text) if text.starts_with(prefix.as_str()))
             }
@@ -162,7 +167,7 @@ impl Test {
                     Bound::Below => *found < number,
                     Bound::AtMost => *found <= number,
                 }),
-            (Self::Compare(..), Some(_)) => false,
+            (Self::Compare(..) | Self::AnyOf(_), Some(_)) => false,
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
 use crate::clock::Timestamp;
-use crate::hook::Grouping;
+use crate::hook::{Coalesce, DisableRule, Grouping};
 use crate::id::{AppId, DeliveryId, HookId};
 
 /// What a hook pins: a format and its version, written `native@1`.
@@ -63,6 +63,9 @@ pub struct RenderInput<'a> {
     pub delivery: DeliveryId,
     /// The changes it stands for, in order; at least one.
     pub changes: &'a [Change],
+    /// For each of the changes the names of the hook's named filters that took it; empty for a hook
+    /// without such filters.
+    pub named: &'a [Vec<&'a str>],
     /// The time of this attempt.
     pub now: Timestamp,
 }
@@ -98,8 +101,62 @@ pub struct Format {
     pub documents: fn(kind: &str, provider: &str) -> bool,
     /// Groupings whose changes fit into one request; empty: a request holds one change.
     pub batches: &'static [Grouping],
+    /// How hooks of this format are served unless they say otherwise.
+    pub preset: Preset,
     /// Puts changes into body and headers.
     pub render: fn(&RenderInput<'_>) -> Result<Rendered, RenderError>,
+}
+
+/// How the dialect of a format serves its hooks: a hook begins with this, and what it says itself wins.
+#[derive(Clone, Copy, Debug)]
+pub struct Preset {
+    /// Seconds to wait before each attempt, the first 0; absent: as [`crate::retry::Schedule`] has it.
+    /// What is no schedule is passed over.
+    pub retry: Option<&'static [u32]>,
+    /// When failures disable the hook; absent: as [`DisableRule`] has it.
+    pub disable: Option<DisableRule>,
+    /// Whether deliveries go out one by one.
+    pub one_by_one: bool,
+    /// Whether a hook whose deliveries go out one by one is disabled when one of them is given up.
+    pub stops_when_exhausted: bool,
+    /// How changes share a request; absent: not at all.
+    pub coalesce: Option<Coalesce>,
+    /// Whether a receiver that fails is spared its schedule; see [`crate::hook::Service::breaker`].
+    pub breaker: bool,
+    /// Whether waits are lengthened by chance; see [`crate::hook::Service::jitter`].
+    pub jitter: bool,
+    /// Whether a retry takes later changes in; see [`crate::hook::Service::merges`].
+    pub merges: bool,
+    /// Whether a hook may have any text as its URL. What the guarded way out refuses then fails as a
+    /// delivery, visibly, and counts as one.
+    pub any_url: bool,
+    /// Where a hook goes on that is enabled without a word on that.
+    pub from_on_enable: OnEnable,
+}
+
+impl Preset {
+    /// What hooks have of which nothing else is known.
+    pub const PLAIN: Self = Self {
+        retry: None,
+        disable: None,
+        one_by_one: false,
+        stops_when_exhausted: false,
+        coalesce: None,
+        breaker: true,
+        jitter: true,
+        merges: false,
+        any_url: false,
+        from_on_enable: OnEnable::Backlog,
+    };
+}
+
+/// Where a hook goes on when it is enabled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnEnable {
+    /// Where it stood: everything that waits is delivered.
+    Backlog,
+    /// At the end of the journal: what waits is skipped, visibly.
+    Now,
 }
 
 /// The formats of this binary.

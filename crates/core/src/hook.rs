@@ -49,20 +49,37 @@ pub struct Selection {
     /// word of it is of a time without such writes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub echoes: bool,
+    /// No changes of these collections (store keys).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<i64>,
     /// Only changes whose content is like this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,
+    /// Only changes whose content is like at least one of these, unless there are none. The format is told
+    /// the names of those that took a change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named: Vec<Named>,
     /// Source of the script that reshapes the rendered request; the one in force now applies, as the
     /// format does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transform: Option<String>,
 }
 
+/// A filter with a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// Its name, unique in the hook.
+    pub name: String,
+    /// What it takes.
+    pub filter: Filter,
+}
+
 impl Selection {
     /// Whether the hook with store key `hook_no` receives `change`.
     ///
     /// Operational types are matched by exact triggers only, and never by the hook they are about. A
-    /// test event matches the one hook it was made for, whatever that hook's triggers and filter.
+    /// test event matches the one hook it was made for, whatever that hook's triggers and filter. What is
+    /// about the service itself is in every scope and under every name.
     pub fn matches(&self, formats: &Formats, hook_no: i64, change: &Change) -> bool {
         self.selects(formats, hook_no, &Reading::new(change))
     }
@@ -76,14 +93,22 @@ impl Selection {
         if kind == crate::change::types::HOOK_TEST {
             return subject.hook_no == Some(hook_no);
         }
+        let of_service = kind == crate::change::types::SERVICE_STARTED;
         let in_scope = match subject.hook_no {
             Some(about) => about != hook_no,
-            None => self.in_scope(subject) && self.covers(formats, change),
+            None => of_service || self.in_scope(subject) && self.covers(formats, change),
         };
         in_scope
             && (self.echoes || !change.is_echo())
             && self.asks_for(formats, kind)
             && self.filter.as_ref().is_none_or(|filter| filter.holds(reading))
+            && (self.named.is_empty() || of_service || self.names(reading).next().is_some())
+    }
+
+    /// The names of the named filters that take a change.
+    pub fn names<'s>(&'s self, reading: &Reading<'_>) -> impl Iterator<Item = &'s str> {
+        let holds = |named: &&Named| named.filter.holds(reading);
+        self.named.iter().filter(holds).map(|named| named.name.as_str())
     }
 
     fn in_scope(&self, subject: &Subject) -> bool {
@@ -94,6 +119,7 @@ impl Selection {
         ]
         .into_iter()
         .all(|(wanted, have)| wanted.is_none() || wanted == have)
+            && subject.collection_no.is_none_or(|collection| !self.except.contains(&collection))
     }
 
     fn covers(&self, formats: &Formats, change: &Change) -> bool {
@@ -175,6 +201,9 @@ mod tests {
             ("*", "hook.disabled", false),
             ("hook.*", "hook.disabled", false),
             ("hook.disabled", "hook.disabled", true),
+            ("*", "service.started", false),
+            ("service.*", "service.started", false),
+            ("service.started", "service.started", true),
             ("event*", "event.updated", false),
         ] {
             assert_eq!(pattern_covers(pattern, kind), covers, "{pattern} {kind}");
@@ -199,6 +228,7 @@ mod tests {
         asks: pattern_covers,
         documents: |_, _| true,
         batches: &[],
+        preset: crate::format::Preset::PLAIN,
         render: |_| Err(crate::format::RenderError(String::new())),
     };
 
@@ -228,7 +258,9 @@ mod tests {
             account_no: None,
             collection_no: None,
             echoes: false,
+            except: Vec::new(),
             filter: None,
+            named: Vec::new(),
             transform: None,
         };
         let filter = |source| Some(Filter::parse(source).unwrap());
@@ -275,6 +307,64 @@ mod tests {
     }
 
     #[test]
+    fn collections_can_be_left_out_and_names_are_those_of_the_filters_that_hold() {
+        let formats = Formats::new(vec![PLAIN]);
+        let named = |name: &str, source| Named {
+            name: name.into(),
+            filter: Filter::parse(source).unwrap(),
+        };
+        let selection = Selection {
+            format: FormatRef { name: "plain".into(), version: 1 },
+            triggers: vec!["*".into(), "service.started".into()],
+            providers: Providers::All,
+            user_no: Some(1),
+            account_no: None,
+            collection_no: None,
+            echoes: false,
+            except: vec![7, 8],
+            filter: None,
+            named: vec![
+                named("one", r#"{"path":"/data/n","eq":1}"#),
+                named("two", r#"{"path":"/data/n","eq":2}"#),
+                named("any", r#"{"path":"/data/n","exists":true}"#),
+            ],
+            transform: None,
+        };
+        let of = |collection_no| Subject {
+            user_no: Some(1),
+            collection_no,
+            ..Subject::default()
+        };
+        for (kind, subject, selected) in [
+            ("a.b", of(Some(6)), true),
+            ("a.b", of(Some(7)), false),
+            ("a.b", of(None), true),
+            ("service.started", Subject::default(), true),
+            ("service.stopped", Subject::default(), false),
+        ] {
+            let change = change(kind, subject);
+            assert_eq!(selection.matches(&formats, 7, &change), selected, "{kind} {change:?}");
+        }
+        let change = change("a.b", of(None));
+        let names: Vec<_> = selection.names(&Reading::new(&change)).collect();
+        assert_eq!(names, ["one", "any"]);
+        let none = Selection { named: selection.named[1..2].to_vec(), ..selection.clone() };
+        assert!(!none.matches(&formats, 7, &change), "no named filter takes it");
+        let stored = serde_json::to_string(&selection).unwrap();
+        assert_eq!(serde_json::from_str::<Selection>(&stored).unwrap(), selection);
+    }
+
+    #[test]
+    fn how_a_hook_of_earlier_times_is_served_reads_as_before() {
+        let stored = r#"{"retry":[0,5],"ordering":"hook","coalesce":{"group":"all"}}"#;
+        let service: Service = serde_json::from_str(stored).unwrap();
+        assert_eq!((service.breaker, service.jitter, service.merges), (true, true, false));
+        assert_eq!(service.coalesce, Some(Coalesce::PLAIN));
+        let group = Grouping::Collection.key(&change("a.b", Subject::default()));
+        assert_eq!(group, "collection 0");
+    }
+
+    #[test]
     fn an_echo_of_our_own_write_is_for_hooks_that_ask_for_it() {
         use crate::change::Origin;
 
@@ -287,7 +377,9 @@ mod tests {
             account_no: None,
             collection_no: None,
             echoes: false,
+            except: Vec::new(),
             filter: None,
+            named: Vec::new(),
             transform: None,
         };
         let all = Selection { echoes: true, ..quiet.clone() };

@@ -16,6 +16,9 @@ use crate::clock::Timestamp;
 
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const PRINTED_DIGITS: usize = 20;
+const BASE36: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+const HEX_DIGITS: usize = 24;
+const CUID_DIGITS: usize = 24;
 
 /// 96 opaque bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,6 +48,44 @@ impl Bits96 {
         let mut wide = [0; 16];
         wide[4..].copy_from_slice(&bytes);
         Some(Self(u128::from_be_bytes(wide)))
+    }
+
+    /// The bits as 24 hexadecimal digits in lower case: the shape of Sync's and Vyte's ids. The order of
+    /// such texts is the order of the ids.
+    pub fn to_hex24(self) -> String {
+        format!("{:024x}", self.0)
+    }
+
+    /// The reverse of [`Bits96::to_hex24`], in either case; `None` when the text has another shape.
+    pub fn from_hex24(text: &str) -> Option<Self> {
+        if text.len() != HEX_DIGITS || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return None;
+        }
+        u128::from_str_radix(text, 16).ok().map(Self)
+    }
+
+    /// The bits as `c` and 24 digits of base 36 in lower case: the shape of Pryv's ids. The order of such
+    /// texts is the order of the ids.
+    pub fn to_cuid25(self) -> String {
+        let mut digits = [b'0'; CUID_DIGITS];
+        let mut rest = self.0;
+        for digit in digits.iter_mut().rev() {
+            *digit = BASE36[(rest % 36) as usize];
+            rest /= 36;
+        }
+        std::iter::once('c').chain(digits.into_iter().map(char::from)).collect()
+    }
+
+    /// The reverse of [`Bits96::to_cuid25`]; `None` when the text has another shape or more than 96 bits.
+    pub fn from_cuid25(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix('c').filter(|digits| digits.len() == CUID_DIGITS)?;
+        let mut value = 0u128;
+        for byte in digits.bytes() {
+            let digit = BASE36.iter().position(|&digit| digit == byte)?;
+            // 36^24 is below 2^125: no overflow.
+            value = value * 36 + digit as u128;
+        }
+        (value >> 96 == 0).then_some(Self(value))
     }
 
     fn print(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -219,6 +260,44 @@ mod tests {
             assert_eq!(Bits96::from_bytes(&id.0.to_bytes()), Some(id.0));
             assert!(text > previous, "{text} after {previous}");
             previous = text;
+        }
+    }
+
+    #[test]
+    fn ids_print_in_the_shapes_of_dialects_reversibly_and_keep_their_order() {
+        let ids = Ids::seeded(3);
+        let mut all = vec![Bits96::new(0), Bits96::new(1)];
+        all.extend((0..1000).map(|step| ids.next(Timestamp(1_790_000_000_000 + step / 100))));
+        all.push(Bits96::new(u128::MAX));
+        let mut previous = (String::new(), String::new());
+        for id in all {
+            let texts = (id.to_hex24(), id.to_cuid25());
+            assert_eq!((texts.0.len(), texts.1.len()), (24, 25), "{texts:?}");
+            assert_eq!(Bits96::from_hex24(&texts.0), Some(id));
+            assert_eq!(Bits96::from_hex24(&texts.0.to_uppercase()), Some(id));
+            assert_eq!(Bits96::from_cuid25(&texts.1), Some(id));
+            assert!(texts.0 > previous.0 && texts.1 > previous.1, "{texts:?} after {previous:?}");
+            previous = texts;
+        }
+    }
+
+    #[test]
+    fn strangers_to_the_shapes_of_dialects_do_not_parse() {
+        for text in
+            ["", "+23456789012345678901234", "g00000000000000000000000", "é0000000000000000000000"]
+        {
+            assert_eq!(Bits96::from_hex24(text), None, "{text}");
+        }
+        for text in [
+            "",
+            "c",
+            "czzzzzzzzzzzzzzzzzzzzzzzz",
+            "d000000000000000000000000",
+            "c00000000000000000000000A",
+            "c00000000000000000000000é",
+            "c00000000000000000000000",
+        ] {
+            assert_eq!(Bits96::from_cuid25(text), None, "{text}");
         }
     }
 

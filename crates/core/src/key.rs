@@ -1,6 +1,7 @@
 //! Tokens of grants: a typed prefix, 30 random base-62 digits and a 6-digit checksum.
 //!
-//! `tdk_…` is an API key, `tdc_…` a Mobiscroll Connect bearer. The checksum (CRC-32 of what comes
+//! `tdk_…` is an API key, `tdc_…` a Mobiscroll Connect bearer, `tda_…` an authorization code, `tdr_…` a
+//! refresh token, `tds_…` a session, `tdp_…` a Pryv access. The checksum (CRC-32 of what comes
 //! before it) lets us and secret scanners tell a fake without a look-up. Tokens carry 178 random bits,
 //! so a plain SHA-256 is enough at rest.
 
@@ -9,7 +10,7 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::id::Ids;
+use crate::id::{AppId, Ids};
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const RANDOM_DIGITS: usize = 30;
@@ -22,13 +23,28 @@ pub enum TokenKind {
     ApiKey,
     /// A bearer of the Mobiscroll Connect surface, for one end user.
     Connect,
+    /// An authorization code (RFC 6749).
+    Code,
+    /// A refresh token (RFC 6749).
+    Refresh,
+    /// A session of the Sync surface.
+    Session,
+    /// An access of the Pryv surface.
+    Access,
 }
 
 impl TokenKind {
+    const ALL: [Self; 6] =
+        [Self::ApiKey, Self::Connect, Self::Code, Self::Refresh, Self::Session, Self::Access];
+
     fn prefix(self) -> &'static str {
         match self {
             Self::ApiKey => "tdk_",
             Self::Connect => "tdc_",
+            Self::Code => "tda_",
+            Self::Refresh => "tdr_",
+            Self::Session => "tds_",
+            Self::Access => "tdp_",
         }
     }
 }
@@ -56,9 +72,7 @@ impl Token {
 
     /// Takes a token that a client sent; `None` when its shape or checksum is wrong.
     pub fn parse(text: &str) -> Option<(TokenKind, Self)> {
-        let kind = [TokenKind::ApiKey, TokenKind::Connect]
-            .into_iter()
-            .find(|kind| text.starts_with(kind.prefix()))?;
+        let kind = TokenKind::ALL.into_iter().find(|kind| text.starts_with(kind.prefix()))?;
         let digits = &text.as_bytes()[kind.prefix().len()..];
         if digits.len() != RANDOM_DIGITS + CHECK_DIGITS
             || !digits.iter().all(u8::is_ascii_alphanumeric)
@@ -76,7 +90,7 @@ impl Token {
 
     /// What the store keeps instead of the token.
     pub fn hash(&self) -> [u8; 32] {
-        Sha256::digest(self.0.as_bytes()).into()
+        hash(&self.0)
     }
 
     /// The last four digits, by which people tell keys apart.
@@ -89,6 +103,29 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Token(…{})", self.hint())
     }
+}
+
+/// What the store keeps instead of a token of any shape.
+pub fn hash(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+/// As [`hash`], for a token that its owner may have chosen: it opens only this app, so two apps can have the
+/// same one and neither learns of the other's.
+pub fn hash_within(app: AppId, text: &str) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    digest.update(b"within an app\0");
+    digest.update(app.0.to_bytes());
+    digest.update(text.as_bytes());
+    digest.finalize().into()
+}
+
+/// 64 random hexadecimal digits.
+pub fn hex64(ids: &Ids) -> Zeroizing<String> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    ids.fill(bytes.as_mut_slice());
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    Zeroizing::new(digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect())
 }
 
 fn checksum(text: &str) -> String {
@@ -127,5 +164,31 @@ mod tests {
         ] {
             assert!(Token::parse(fake).is_none(), "{fake}");
         }
+    }
+
+    #[test]
+    fn each_kind_of_token_is_told_by_its_prefix() {
+        let ids = Ids::seeded(6);
+        for kind in TokenKind::ALL {
+            let token = Token::generate(kind, &ids);
+            assert_eq!(Token::parse(token.reveal()).unwrap().0, kind);
+        }
+    }
+
+    #[test]
+    fn a_chosen_token_is_another_in_another_app() {
+        let ids = Ids::seeded(7);
+        let [a, b] = [0, 1].map(|at| AppId(ids.next(crate::clock::Timestamp(at))));
+        assert_eq!(hash_within(a, "secret"), hash_within(a, "secret"));
+        assert_ne!(hash_within(a, "secret"), hash_within(b, "secret"));
+        assert_ne!(hash_within(a, "secret"), hash("secret"));
+    }
+
+    #[test]
+    fn hexadecimal_tokens_are_64_digits_and_never_the_same() {
+        let ids = Ids::seeded(8);
+        let (one, other) = (hex64(&ids), hex64(&ids));
+        assert_ne!(one, other);
+        assert!(one.len() == 64 && one.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')));
     }
 }

@@ -18,4 +18,5 @@ pub mod limits;
 pub mod retention;
 pub mod retry;
 pub mod seal;
+pub mod settings;
 pub mod sign;

@@ -7,6 +7,7 @@ use std::fmt;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -46,6 +47,8 @@ pub struct Keyring(Vec<MasterKey>);
 struct MasterKey {
     id: [u8; KEY_ID_BYTES],
     cipher: XChaCha20Poly1305,
+    /// What other secrets are derived from.
+    root: Zeroizing<[u8; 32]>,
 }
 
 /// A sealed value does not open.
@@ -84,6 +87,13 @@ impl Keyring {
         [&key.id[..], &nonce, &sealed].concat()
     }
 
+    /// A secret that need not be stored: always the same for an app, a purpose and a word, as long as
+    /// the first key is; nobody without that key can tell it.
+    pub fn derived(&self, app: AppId, purpose: &str, word: &str) -> Zeroizing<[u8; 32]> {
+        let text = [purpose.as_bytes(), b"|", &app.0.to_bytes(), word.as_bytes()].concat();
+        keyed(&*self.0[0].root, &text)
+    }
+
     /// Opens what [`Keyring::seal`] made for the same place.
     pub fn open(&self, place: Place, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         if sealed.len() < KEY_ID_BYTES + NONCE_BYTES {
@@ -105,8 +115,16 @@ impl MasterKey {
     fn new(bytes: &[u8]) -> Result<Self, KeyError> {
         let cipher = XChaCha20Poly1305::new_from_slice(bytes).map_err(|_| KeyError)?;
         let digest = Sha256::digest([b"tidings master key id", bytes].concat());
-        Ok(Self { id: [digest[0], digest[1], digest[2], digest[3]], cipher })
+        let root = keyed(bytes, b"tidings root of derived secrets");
+        Ok(Self { id: [digest[0], digest[1], digest[2], digest[3]], cipher, root })
     }
+}
+
+fn keyed(key: &[u8], text: &[u8]) -> Zeroizing<[u8; 32]> {
+    let mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key);
+    let mut mac = mac.expect("HMAC takes keys of any length");
+    mac.update(text);
+    Zeroizing::new(mac.finalize().into_bytes().into())
 }
 
 impl fmt::Debug for Keyring {
@@ -160,5 +178,21 @@ mod tests {
         assert!(
             Keyring::new(&[]).is_err() && Keyring::new(&[Zeroizing::new(vec![0; 31])]).is_err()
         );
+    }
+    #[test]
+    fn a_derived_secret_is_that_of_one_app_purpose_word_and_key() {
+        let ids = Ids::seeded(9);
+        let (app, other) = (AppId(ids.next(Timestamp(1))), AppId(ids.next(Timestamp(1))));
+        let ring = Keyring::new(&[key(1)]).unwrap();
+        let secret = ring.derived(app, "pkce", "google");
+        assert_eq!(secret, Keyring::new(&[key(1), key(2)]).unwrap().derived(app, "pkce", "google"));
+        for different in [
+            ring.derived(other, "pkce", "google"),
+            ring.derived(app, "other", "google"),
+            ring.derived(app, "pkce", "zoom"),
+            Keyring::new(&[key(2), key(1)]).unwrap().derived(app, "pkce", "google"),
+        ] {
+            assert_ne!(secret, different);
+        }
     }
 }

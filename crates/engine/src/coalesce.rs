@@ -42,6 +42,11 @@ impl Group {
         }
     }
 
+    /// What its changes' data weigh.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     fn has_room(&self, change: &Change, rule: &Coalesce) -> bool {
         !self.closed
             && self.changes.len() < rule.batch_max as usize

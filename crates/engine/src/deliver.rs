@@ -10,6 +10,7 @@ use http::Method;
 use http::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use tidings_core::change::{Change, is_operational};
 use tidings_core::clock::{Clock, Timestamp};
+use tidings_core::delivery::delivery_id;
 use tidings_core::egress::FailureClass;
 use tidings_core::fault;
 use tidings_core::format::{Formats, RenderError};
@@ -137,7 +138,8 @@ impl Deliverer {
                 .await
                 .map_err(|why| (TRANSFORM, why))?,
         };
-        signed_request(target, members, rendered, added, now).map_err(unrendered)
+        let id = delivery_id(target.hook.id, target.hook.hook_no, members).to_string();
+        signed_request(target, id, rendered, added, now).map_err(unrendered)
     }
 
     /// Reads the changes of a parked delivery; none unless all of them are there.

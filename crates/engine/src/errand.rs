@@ -17,6 +17,7 @@
 //! ```
 
 mod caldav;
+mod call;
 mod commit;
 mod connect;
 mod google;
@@ -151,6 +152,7 @@ impl Errands {
                 connect::exchange(providers, provider, &code, &verifier, &redirect_uri).await
             }
             Errand::Revoke { account_no } => connect::revoke(providers, account_no).await,
+            Errand::Call { hook_no, body } => call::call(providers, hook_no, body).await,
             Errand::Create { account_no, collection_no, key, draft, notify, actor } => {
                 let task = Task::Create { key, draft, notify };
                 self.write(account_no, collection_no, task, actor).await

@@ -12,12 +12,14 @@ use tidings_store::{CursorRow, Hook, ParkedRow, ParkedWrite};
 
 use crate::breaker::Breaker;
 use crate::dispatch::Work;
+use crate::hook::merge::Chain;
 use crate::lane::{Delivery, Lane, Reach};
 use crate::order::{Entry, Order};
 use crate::pace::Pace;
 use crate::parked::Parked;
 use crate::render::Target;
 
+mod merge;
 mod step;
 
 /// What a hook wants to do next.
@@ -68,6 +70,8 @@ pub(crate) struct HookState {
     whole: Option<i64>,
     parked: Parked,
     pace: Pace,
+    /// What a retry of a merging hook can take later changes into.
+    chain: Option<Chain>,
     /// Test events that are to be sent, whatever the hook's state.
     tests: VecDeque<u64>,
     /// What was parked since the last step, without an attempt.
@@ -90,6 +94,7 @@ impl HookState {
             whole: None,
             parked: Parked::unknown(parked),
             pace: Pace::default(),
+            chain: None,
             tests: VecDeque::new(),
             writes: Vec::new(),
         }
@@ -113,7 +118,13 @@ impl HookState {
                 hook.failing_told = self.hook.failing_told;
                 hook.consecutive_failures = self.hook.consecutive_failures;
             }
-            (_, HookStatus::Active) => self.breaker = Breaker::closed(),
+            (_, HookStatus::Active) => {
+                self.breaker = Breaker::closed();
+                if self.hook.service.order_of_all().is_some() && self.sending.is_empty() {
+                    // What waited may have been given up meanwhile.
+                    (self.order, self.order_known) = (Order::default(), !parked);
+                }
+            }
             _ => {}
         }
         // What was put back after a probe keeps its members unless it must be grouped anew.
@@ -122,11 +133,15 @@ impl HookState {
             (&before.ordering, &before.coalesce) != (&after.ordering, &after.coalesce);
         self.hook = hook;
         self.target = target;
+        if !self.hook.service.breaker {
+            self.breaker = Breaker::closed();
+        }
         if parked {
             // Keyed ones, too: a resend may revive what was parked while the hook was ordered.
             self.parked.outdate(true);
         }
         if served_otherwise {
+            self.chain = None;
             for lane in &mut self.lanes {
                 lane.rearrange(&self.hook.service);
             }
@@ -150,6 +165,7 @@ impl HookState {
                     let moved = row.settled_seq > lane.settled_seq(matched);
                     let begins = first && row.cursor_no == 0;
                     if moved || begins {
+                        self.chain = None;
                         *lane = Lane::resume(row);
                     }
                 }
@@ -249,6 +265,10 @@ impl HookState {
         }
         self.whole = self.whole.or(whole);
         self.parked.take(free);
+        if !self.order_known && self.parked.is_keyed_stale() {
+            // It was read before the hook was enabled: another reading follows.
+            return;
+        }
         for row in keyed {
             let delivery = (row.cursor_no, row.members.first_seq);
             if self.sending.contains_key(&delivery) {

@@ -14,7 +14,7 @@ use tidings_core::hook::{Rate, Service, Span};
 use tidings_core::limits;
 use tidings_store::Picks;
 
-use crate::coalesce::Windows;
+use crate::coalesce::{Group, Windows};
 use crate::pace::Pace;
 
 /// How far a lane has looked at the journal.
@@ -275,6 +275,16 @@ impl Lane {
             self.sent.insert(change.seq);
         }
         Some(delivery)
+    }
+
+    /// The group that [`Lane::peek`] found.
+    pub(crate) fn group(&self, next: Next) -> Option<&Group> {
+        self.windows.get(next.first_seq).filter(|_| next.grouped)
+    }
+
+    /// Whether nothing above `seq` was sent or settled.
+    pub(crate) fn is_fresh_above(&self, seq: u64) -> bool {
+        !self.went_out_in(seq + 1..u64::MAX)
     }
 
     /// The oldest sent change when it holds up `next` by using up the span.

@@ -120,6 +120,12 @@ impl Order {
         None
     }
 
+    /// The first delivery of a key that is parked, with its cursor, unless one of the key is in flight.
+    pub(crate) fn first(&self, key: i64) -> Option<(i64, &Entry)> {
+        let state = self.keys.get(&key).filter(|state| !state.locked)?;
+        state.parked.first_key_value().map(|((_, cursor_no), entry)| (*cursor_no, entry))
+    }
+
     /// When the next delivery is due whose turn it is, and those whose turn it may be by now.
     pub(crate) fn dues(&self) -> impl Iterator<Item = Timestamp> {
         let unseen = self.unseen.iter().filter_map(|key| self.keys.get(key));

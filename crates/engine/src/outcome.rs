@@ -160,6 +160,7 @@ fn delivered(
 ) -> bool {
     state.settle_lane(delivery.0, &sent.changes);
     state.breaker.succeeded();
+    state.succeeded();
     if !sent.parked {
         return false;
     }
@@ -191,7 +192,7 @@ impl Failed<'_> {
         change_id: ChangeId,
     ) -> (bool, Option<String>) {
         let Self { delivery, sent, outcome, now, .. } = *self;
-        if outcome.tried && !sent.test {
+        if outcome.tried && !sent.test && state.hook.service.breaker {
             state.breaker.failed(delivery, outcome.hard, sent.probe, now);
         } else if sent.probe {
             state.breaker.abandon_probe();
@@ -202,9 +203,10 @@ impl Failed<'_> {
             }
             return (sent.parked, None);
         }
-        state.settle_lane(delivery.0, &sent.changes);
         let made = sent.attempts + 1;
         let due_at = self.due_at(state, made);
+        state.failed(delivery.0, sent, due_at.is_some());
+        state.settle_lane(delivery.0, &sent.changes);
         let members = outcome.record.members.clone();
         let id = delivery_id(state.hook.id, state.hook.hook_no, &members);
         let reason = outcome.record.error.as_ref().map(|(_, detail)| detail.clone());
@@ -241,8 +243,9 @@ impl Failed<'_> {
         if outcome.gone || erased || only_test {
             return None;
         }
-        let retry = &state.hook.service.retry;
-        let wait = retry.wait_ms(made, self.fraction, outcome.retry_after_ms)?;
+        let service = &state.hook.service;
+        let fraction = if service.jitter { self.fraction } else { 0.0 };
+        let wait = service.retry.wait_ms(made, fraction, outcome.retry_after_ms)?;
         Some(self.now.plus_ms(wait))
     }
 }

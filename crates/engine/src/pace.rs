@@ -28,6 +28,11 @@ impl Pace {
         by_rate.into_iter().chain(by_interval).max().filter(|at| *at > now)
     }
 
+    /// When the last request began.
+    pub(crate) fn last(&self) -> Option<Timestamp> {
+        self.last
+    }
+
     /// When a rate lets the next request begin.
     pub(crate) fn wait_for(&self, rate: Rate, now: Timestamp) -> Option<Timestamp> {
         // A clock that was set back must not stop the hook for that long.

@@ -51,6 +51,11 @@ impl Parked {
         Some(std::mem::take(&mut self.keyed_stale))
     }
 
+    /// Whether what follows an order has to be read anew: a reading under way began too early for that.
+    pub(crate) fn is_keyed_stale(&self) -> bool {
+        self.keyed_stale
+    }
+
     /// Whether a reading is under way.
     pub(crate) fn is_reading(&self) -> bool {
         self.reading

@@ -8,6 +8,7 @@ use tidings_core::change::Change;
 use tidings_core::clock::Timestamp;
 use tidings_core::delivery::{Members, delivery_id};
 use tidings_core::egress::{UrlRefusal, VettedUrl};
+use tidings_core::filter::Reading;
 use tidings_core::format::{Formats, RenderError, RenderInput, Rendered};
 use tidings_core::sign::{self, Scheme, Secret, SigningKey};
 use tidings_store::Hook;
@@ -67,25 +68,38 @@ pub(crate) fn render(
             &owned
         }
     };
+    let names = names(hook, changes);
     (format.render)(&RenderInput {
         app: hook.app_id,
         hook: hook.id,
         hook_external_id: hook.external_id.as_deref(),
         delivery,
         changes,
+        named: &names,
         now,
     })
 }
 
-/// Signs what was rendered, for one attempt at `now`.
+/// By which of the hook's named filters each change was taken; nothing for a hook without any.
+fn names<'h>(hook: &'h Hook, changes: &[Change]) -> Vec<Vec<&'h str>> {
+    if hook.versions.iter().all(|(_, selection)| selection.named.is_empty()) {
+        return Vec::new();
+    }
+    let names = |change: &Change| {
+        let selection = hook.selection_at(change.seq)?;
+        Some(selection.names(&Reading::new(change)).collect())
+    };
+    changes.iter().map(|change| names(change).unwrap_or_default()).collect()
+}
+
+/// Signs what was rendered under the id `id`, for one attempt at `now`.
 pub(crate) fn signed_request(
     target: &Target,
-    members: &Members,
+    id: String,
     rendered: Rendered,
     added: Added,
     now: Timestamp,
 ) -> Result<SignedRequest, RenderError> {
-    let id = delivery_id(target.hook.id, target.hook.hook_no, members).to_string();
     let signature = signature(target, &id, &rendered.body, now)?;
     // What the hook's owner adds comes first, so that it replaces nothing.
     let mut headers = match &target.entry {

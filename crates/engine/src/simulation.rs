@@ -18,6 +18,7 @@ mod oracle;
 mod owner;
 mod plan;
 mod planted;
+mod policies;
 mod process;
 mod receiver;
 mod served;

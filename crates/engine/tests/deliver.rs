@@ -3,6 +3,8 @@
 
 #[path = "deliver/entering.rs"]
 mod entering;
+#[path = "deliver/policies.rs"]
+mod policies;
 #[path = "deliver/replaying.rs"]
 mod replaying;
 #[path = "deliver/selecting.rs"]

@@ -1,6 +1,7 @@
 //! What a caller waits for and only a provider can answer. The service hands errands over; the
 //! engine, which alone makes requests, runs them.
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tidings_core::clock::Timestamp;
 use tidings_core::id::Ids;
@@ -66,6 +67,14 @@ pub enum Errand {
         /// Who asks, as the changes tell it: a grant's id.
         actor: Option<String>,
     },
+    /// Send something to a hook's receiver now, as a delivery is sent, but recorded nowhere and counted
+    /// against nobody. Answer: [`Reply::Called`].
+    Call {
+        /// The hook.
+        hook_no: i64,
+        /// The body, JSON.
+        body: Bytes,
+    },
     /// Delete an event; one that is gone already counts as deleted. Answer: [`Reply::Done`].
     Delete {
         /// The account.
@@ -95,6 +104,7 @@ impl std::fmt::Debug for Errand {
             Self::Create { account_no, .. } => write!(f, "Create({account_no})"),
             Self::Update { account_no, .. } => write!(f, "Update({account_no})"),
             Self::Delete { account_no, .. } => write!(f, "Delete({account_no})"),
+            Self::Call { hook_no, .. } => write!(f, "Call({hook_no})"),
         }
     }
 }
@@ -112,8 +122,19 @@ pub enum Reply {
     },
     /// The event as it is now, mirrored already.
     Item(Item),
+    /// What the hook's receiver answered.
+    Called(Called),
     /// It is done.
     Done,
+}
+
+/// What came of a request to a hook's receiver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Called {
+    /// The status of the answer; absent: none came.
+    pub status: Option<u16>,
+    /// Why none came, in plain words.
+    pub why: Option<String>,
 }
 
 /// Why an errand was not done. Texts hold neither secrets nor calendar content.

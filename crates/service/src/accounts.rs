@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::cursor::List;
 use crate::validate::Checks;
-use crate::{Caller, Error, Page, PageInput, Result, Scope, Service};
+use crate::{Caller, Error, Page, PageInput, Result, Scope, Service, records};
 
 /// The providers that can be connected by server address and password.
 const PROVIDERS: [&str; 2] = ["caldav", "apple"];
@@ -235,7 +235,10 @@ impl Service {
         checks.optional_name("/name", changes.name.as_deref());
         check_login(&mut checks, changes.username.as_deref(), changes.password.as_ref());
         let by_consent = Provider::parse(&account.provider).is_some_and(Provider::uses_oauth);
-        if by_consent && (changes.username.is_some() || changes.password.is_some()) {
+        let by_us = account.provider == records::PROVIDER;
+        if by_us && (changes.username.is_some() || changes.password.is_some()) {
+            checks.refuse("/password", "provider", "has no meaning for a record account");
+        } else if by_consent && (changes.username.is_some() || changes.password.is_some()) {
             let why = "has no meaning here: connect the account again by POST /connections";
             checks.refuse("/password", "provider", why);
         } else if changes.username.is_some() && changes.password.is_none() {
@@ -265,6 +268,10 @@ impl Service {
         let account = self.find_account(caller, id).await?;
         if account.status != AccountStatus::Active {
             return Err(Error::Conflict(inactive(&account)));
+        }
+        if account.provider == records::PROVIDER {
+            let why = "a record account is written by the application; there is nothing to sync";
+            return Err(Error::Conflict(why.into()));
         }
         let entry = caller.did("account.sync", id);
         self.store.wake_account(account.account_no, Some(entry), self.now()).await?;

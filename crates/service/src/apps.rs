@@ -3,8 +3,11 @@
 use tidings_core::catalogue::Validation;
 use tidings_core::clock::Timestamp;
 use tidings_core::id::AppId;
+use tidings_core::limits;
 use tidings_core::retention::AppRetention;
+use tidings_core::settings::AppSettings;
 use tidings_store as store;
+use url::Url;
 
 use crate::cursor::List;
 use crate::validate::Checks;
@@ -29,6 +32,8 @@ pub struct App {
     pub retention: AppRetention,
     /// What happens to changes that are not as its catalogue of event types says.
     pub validation: Validation,
+    /// What its dialects read.
+    pub settings: AppSettings,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was last updated.
@@ -46,6 +51,7 @@ impl From<store::App> for App {
             oldest_seq: app.floor_seq + 1,
             retention: app.retention,
             validation: app.validation,
+            settings: app.settings,
             created_at: app.created_at,
             updated_at: app.updated_at,
         }
@@ -76,6 +82,8 @@ pub struct AppChanges {
     pub retention: Option<AppRetention>,
     /// What happens to changes that are not as its catalogue of event types says.
     pub validation: Option<Validation>,
+    /// What its dialects read from now on.
+    pub settings: Option<AppSettings>,
 }
 
 const APPS: List = List("apps", 0);
@@ -153,12 +161,18 @@ impl Service {
         if let Some(retention) = &changes.retention {
             self.check_retention(&mut checks, caller, retention);
         }
+        if let Some(settings) = &changes.settings {
+            check_settings(&mut checks, settings);
+        }
         checks.done()?;
-        let AppChanges { name, external_id, webhook_url, retention, validation } = changes;
-        let update = store::AppUpdate { name, external_id, webhook_url, retention, validation };
+        let AppChanges { name, external_id, webhook_url, retention, validation, settings } =
+            changes;
+        let update =
+            store::AppUpdate { name, external_id, webhook_url, retention, validation, settings };
         let entry = caller.did("app.update", id);
         let app = self.store.update_app(app.app_no, update, self.now(), entry).await?;
         self.known.forget();
+        self.watch_all_for_connect(&app).await?;
         Ok(app.into())
     }
 
@@ -181,7 +195,8 @@ impl Service {
         Ok(())
     }
 
-    /// Finishes erasing the content of deleted apps and accounts. Call it once at start.
+    /// Finishes erasing the content of deleted apps and accounts, and records that nobody sees any more. Call
+    /// it once at start.
     ///
     /// # Errors
     /// When the store fails.
@@ -192,7 +207,7 @@ impl Service {
         for account_no in self.store.unerased_accounts().await? {
             self.erase_account(account_no).await?;
         }
-        Ok(())
+        self.resume_sweeps().await
     }
 
     async fn erase_app(&self, app_no: i64) -> Result<()> {
@@ -210,4 +225,27 @@ impl Service {
         let found = if allowed { self.store.app_by_id(id).await? } else { None };
         found.ok_or(Error::NotFound("app"))
     }
+}
+
+fn check_settings(checks: &mut Checks, settings: &AppSettings) {
+    if settings.redirect_uris.len() > limits::APP_REDIRECT_URIS_MAX {
+        let why = format!("must name at most {} addresses", limits::APP_REDIRECT_URIS_MAX);
+        checks.refuse("/settings/redirect_uris", "too_many", why);
+    }
+    for (place, uri) in settings.redirect_uris.iter().enumerate() {
+        if !is_redirect_uri(uri) {
+            let why = "must be an http or https URL without a fragment (RFC 6749 section 3.1.2)";
+            checks.refuse(format!("/settings/redirect_uris/{place}"), "url", why);
+        }
+    }
+}
+
+/// Only a browser goes there, so private addresses are as good as others.
+fn is_redirect_uri(uri: &str) -> bool {
+    uri.len() <= limits::URL_BYTES_MAX
+        && Url::parse(uri).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.host().is_some()
+                && url.fragment().is_none()
+        })
 }

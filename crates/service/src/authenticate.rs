@@ -2,8 +2,11 @@
 
 use std::fmt::Display;
 
-use tidings_core::id::{AppId, GrantId};
-use tidings_core::key::Token;
+use serde_json::Value;
+use tidings_core::clock::Timestamp;
+use tidings_core::id::{AppId, GrantId, UserId};
+use tidings_core::key::{self, Token, TokenKind};
+use tidings_core::limits;
 use tidings_store::{App, AuditEntry, Grant, GrantKind, Store};
 
 use crate::{Error, Result, Service};
@@ -23,18 +26,21 @@ pub enum Scope {
     Accounts,
     /// Read and write calendars and their events.
     Calendars,
+    /// Read and write the application's own records.
+    Records,
     /// The Mobiscroll Connect surface, as one end user.
     Connect,
 }
 
 impl Scope {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Admin,
         Self::Publish,
         Self::Read,
         Self::Hooks,
         Self::Accounts,
         Self::Calendars,
+        Self::Records,
         Self::Connect,
     ];
 
@@ -47,6 +53,7 @@ impl Scope {
             Self::Hooks => "hooks",
             Self::Accounts => "accounts",
             Self::Calendars => "calendars",
+            Self::Records => "records",
             Self::Connect => "connect",
         }
     }
@@ -68,6 +75,56 @@ impl Caller {
     /// Id of the grant.
     pub fn grant_id(&self) -> GrantId {
         self.grant.id
+    }
+
+    /// What the grant opens.
+    pub fn kind(&self) -> GrantKind {
+        self.grant.kind
+    }
+
+    /// What people call the grant.
+    pub fn name(&self) -> &str {
+        &self.grant.name
+    }
+
+    /// What its dialect keeps with the grant: a JSON object.
+    pub fn details(&self) -> &Value {
+        &self.grant.details
+    }
+
+    /// When the grant stops working by itself.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.grant.expires_at
+    }
+
+    /// The grant that made this one.
+    pub fn parent_id(&self) -> Option<GrantId> {
+        self.grant.parent_id
+    }
+
+    /// The end user whose grant it is: then the caller sees only what is that user's.
+    pub fn user_id(&self) -> Option<UserId> {
+        self.grant.user_id
+    }
+
+    /// The id by which the app itself knows that end user.
+    pub fn user_external_id(&self) -> Option<&str> {
+        self.grant.user_external_id.as_deref()
+    }
+
+    /// What people call the app.
+    pub fn app_name(&self) -> Option<&str> {
+        self.app.as_ref().map(|app| app.name.as_str())
+    }
+
+    /// The app's id elsewhere.
+    pub fn app_external_id(&self) -> Option<&str> {
+        self.app.as_ref().and_then(|app| app.external_id.as_deref())
+    }
+
+    /// Store key of the grant, when it is stored: that of a person at the door is not.
+    pub(crate) fn grant_no(&self) -> Option<i64> {
+        (self.grant.grant_no > 0).then_some(self.grant.grant_no)
     }
 
     /// Id of the app the caller acts in; absent for an owner key that named none.
@@ -152,19 +209,46 @@ impl Service {
     /// [`Error::Unauthenticated`], the same for a malformed, unknown, revoked and expired token; not
     /// found when `app` is not one that the token may act in.
     pub async fn authenticate(&self, bearer: &str, app: Option<AppId>) -> Result<Caller> {
-        let (_, token) = Token::parse(bearer).ok_or(Error::Unauthenticated)?;
+        match Token::parse(bearer) {
+            Some((TokenKind::ApiKey | TokenKind::Connect, token)) => {
+                self.let_in(token.hash(), app).await
+            }
+            _ => Err(Error::Unauthenticated),
+        }
+    }
+
+    /// As [`Service::authenticate`], for a token of any shape: an API key, a session, a bearer that a dialect
+    /// made, or, with its `app`, an access whose token was chosen. Codes and refresh tokens
+    /// let nobody in. The use of a session prolongs it.
+    ///
+    /// # Errors
+    /// As [`Service::authenticate`].
+    pub async fn authenticate_text(&self, token: &str, app: Option<AppId>) -> Result<Caller> {
+        if token.is_empty() || token.len() > limits::TOKEN_BYTES_MAX {
+            return Err(Error::Unauthenticated);
+        }
+        if let Some(app) = app {
+            match self.let_in(key::hash_within(app, token), Some(app)).await {
+                Err(Error::Unauthenticated) => {}
+                found => return found,
+            }
+        }
+        self.let_in(key::hash(token), app).await
+    }
+
+    /// Lets in whoever has the token of this hash.
+    async fn let_in(&self, token_hash: [u8; 32], app: Option<AppId>) -> Result<Caller> {
         let now = self.now();
-        let presented = (token.hash(), app);
+        let presented = (token_hash, app);
         let forgotten = match self.known.find(presented, now) {
             Ok(caller) => return Ok(caller),
             Err(forgotten) => forgotten,
         };
-        let found = self.store.grant_by_token(token.hash(), now).await?;
-        let (grant, own) = found.ok_or(Error::Unauthenticated)?;
+        let found = self.store.grant_by_token(token_hash, now).await?;
+        let bearer = found.filter(|(grant, _)| grant.kind.is_bearer());
+        let (mut grant, own) = bearer.ok_or(Error::Unauthenticated)?;
         if Store::is_use_due(&grant, now) {
-            // Losing this note is harmless, waiting for its commit is not.
-            let (store, grant_no) = (self.store.clone(), grant.grant_no);
-            tokio::spawn(async move { drop(store.touch_grant(grant_no, now).await) });
+            self.note_use(&mut grant, now).await?;
         }
         let app = match (own, app) {
             (Some(own), Some(named)) if own.id != named => return Err(Error::NotFound("app")),
@@ -177,6 +261,20 @@ impl Service {
         let caller = Caller { grant, app };
         self.known.remember(forgotten, presented, &caller, now);
         Ok(caller)
+    }
+
+    async fn note_use(&self, grant: &mut Grant, now: Timestamp) -> Result<()> {
+        if grant.kind == GrantKind::Session {
+            // Without this note the session would end although it is used.
+            self.store.touch_grant(grant, now).await?;
+            grant.last_used_at = Some(now);
+            grant.expires_at = Some(now.plus_ms(limits::SESSION_IDLE_MS));
+            return Ok(());
+        }
+        // Losing this note is harmless, waiting for its commit is not.
+        let (store, grant) = (self.store.clone(), grant.clone());
+        tokio::spawn(async move { drop(store.touch_grant(&grant, now).await) });
+        Ok(())
     }
 
     /// Checks that a caller of some time ago would still be let in.
@@ -220,7 +318,7 @@ impl Service {
         self.note_refusal(caller, caller.must_own(), action, object).await
     }
 
-    async fn note_refusal(
+    pub(crate) async fn note_refusal(
         &self,
         caller: &Caller,
         verdict: Result<()>,

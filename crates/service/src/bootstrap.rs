@@ -46,7 +46,7 @@ impl Service {
 
     async fn add_owner(&self, token: Token) -> Result<()> {
         let now = self.now();
-        if self.store.is_token_known(token.hash()).await? {
+        if self.store.grant_of_token(token.hash()).await?.is_some() {
             return Ok(());
         }
         let id = GrantId(self.ids.next(now));
@@ -58,11 +58,12 @@ impl Service {
             kind: GrantKind::Owner,
             name: "owner".into(),
             scopes: Vec::new(),
+            details: json!({}),
             token_hash: token.hash(),
             hint: token.hint().to_owned(),
             expires_at: None,
         };
-        self.store.create_grant(new, by_system("key.create", id), now).await?;
+        self.store.create_grant(new, Vec::new(), by_system("key.create", id), now).await?;
         Ok(())
     }
 

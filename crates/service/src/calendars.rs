@@ -2,10 +2,11 @@
 
 use tidings_core::clock::Timestamp;
 use tidings_core::id::{AccountId, CollectionId};
+use tidings_providers::listed::ORIGINAL;
 use tidings_store as store;
 
 use crate::watching::Watch;
-use crate::{Caller, Error, Result, Scope, Service};
+use crate::{Caller, Error, Result, Scope, Service, records};
 
 /// A calendar of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub struct Calendar {
     pub synced_at: Option<Timestamp>,
     /// How it is watched.
     pub watch: Watch,
+    /// The provider's own object, as far as its API has one and it was seen since it is kept.
+    pub original: Option<serde_json::Value>,
 }
 
 impl Calendar {
@@ -48,6 +51,7 @@ impl Calendar {
         Self {
             color: text("color"),
             time_zone: text("time_zone"),
+            original: details.get(ORIGINAL).cloned(),
             writable: details["writable"].as_bool(),
             primary: details["primary"].as_bool(),
             watch: Watch::of(account, &row, subscriptions, now),
@@ -70,6 +74,9 @@ impl Service {
     pub async fn calendars(&self, caller: &Caller, id: AccountId) -> Result<Vec<Calendar>> {
         caller.may_any(&[Scope::Read, Scope::Accounts, Scope::Calendars])?;
         let account = self.find_account(caller, id).await?;
+        if account.provider == records::PROVIDER {
+            return Ok(Vec::new());
+        }
         let rows = self.store.collections(account.account_no).await?;
         let subscriptions = self.store.subscriptions_of(account.account_no).await?;
         let now = self.now();
@@ -97,7 +104,11 @@ impl Service {
         let found = self.store.collection_by_id(caller.app()?.app_no, id).await?;
         let Some(calendar) = found else { return Err(unknown) };
         let account = self.store.account(calendar.account_no).await?;
-        match account.filter(|account| caller.sees_user(account.user_no)) {
+        // A collection of records is no calendar.
+        let may = |account: &store::Account| {
+            caller.sees_user(account.user_no) && account.provider != records::PROVIDER
+        };
+        match account.filter(may) {
             Some(account) => Ok((account, calendar)),
             None => Err(unknown),
         }

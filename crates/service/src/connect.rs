@@ -1,4 +1,13 @@
-//! Subscriptions of the Mobiscroll Connect surface: a hook for one calendar of one end user.
+//! The verbs of the Mobiscroll Connect surface. Here its subscriptions: a hook for one calendar of one end
+//! user, beside the automatic one for all calendars of the app.
+
+mod access;
+mod accounts;
+mod authorization;
+mod automatic;
+mod calendars;
+mod jwt;
+mod tokens;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,13 +18,21 @@ use tidings_store as store;
 use crate::validate::Checks;
 use crate::{Caller, Error, NewHook, Result, Scope, Service};
 
+pub use access::{CONNECT_CALENDARS, CONNECT_WRITE, ConnectAccess};
+pub use accounts::{ConnectAccount, ConnectStatus};
+pub use authorization::{Authorization, AuthorizationInput, ConnectLogin, Connecting};
+pub use calendars::{
+    CalendarChoice, ConnectCalendar, ConnectEvents, ConnectQuery, EventPlace,
+};
+pub use tokens::{ConnectTokens, GrantRefusal};
+
 const FORMAT: &str = "connect";
 const FORMAT_PINNED: &str = "connect@1";
 const TRIGGER: &str = "event.*";
 /// The providers that Connect's documentation names. Where no account can be connected yet, no calendar
 /// is found.
 const PROVIDERS: [&str; 4] = ["google", "microsoft", "apple", "caldav"];
-const CHANNEL_BYTES: usize = 16;
+const RANDOM_BYTES: usize = 24;
 
 /// What a Connect client asks to be told about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +58,8 @@ pub struct Subscription {
     pub channel_id: String,
     /// When it ends; absent: never.
     pub expiration: Option<Timestamp>,
+    /// The provider's own id of what it pushes, where it has one and pushes already.
+    pub resource_id: Option<String>,
 }
 
 /// The outcome of an unsubscription: success either way.
@@ -70,6 +89,9 @@ impl Service {
         check_provider(&input.provider)?;
         let mut checks = Checks::default();
         checks.optional_name("/channelId", input.channel_id.as_deref());
+        if input.channel_id.as_deref() == Some(&*automatic::channel_of_all(app.id)) {
+            checks.refuse("/channelId", "reserved", "is reserved; choose another one");
+        }
         checks.future("/expiration", input.expiration, now);
         checks.done()?;
         let Some(url) = &app.webhook_url else {
@@ -84,12 +106,13 @@ impl Service {
             .calendar_of_user(app.app_no, user_no, input.provider.clone(), input.calendar_id)
             .await?
             .ok_or(Error::NotFound("calendar"))?;
-        let channel_id = input.channel_id.unwrap_or_else(|| self.new_channel_id());
+        let channel_id = input.channel_id.unwrap_or_else(|| self.random_text());
         let new = NewHook {
             format: Some(FORMAT_PINNED.into()),
             triggers: vec![TRIGGER.into()],
             external_id: Some(channel_id.clone()),
             expires_at: input.expiration,
+            reach: automatic::reach(),
             ..NewHook::default()
         };
         let checked = self.check_new_hook(app, new)?;
@@ -102,12 +125,14 @@ impl Service {
         let turn = self.subscribing.lock().await;
         let replaces = self.replaced(app, user_no, calendar.collection_no, &channel_id).await?;
         self.insert_hook(caller, id, checked, selection, replaces).await?;
+        self.leave_out(caller, calendar.collection_no).await?;
         drop(turn);
         Ok(Subscription {
             hook: id,
             provider: input.provider,
             channel_id,
             expiration: input.expiration,
+            resource_id: self.resource_id(calendar).await?,
         })
     }
 
@@ -131,6 +156,12 @@ impl Service {
                 self.store.delete_hook(&hook, entry, self.now()).await?;
                 existed = true;
             }
+        }
+        // The channel of the automatic subscription to a calendar is the calendar's id.
+        if let Some(calendar) = self.calendar_of_channel(caller, channel_id).await? {
+            let turn = self.subscribing.lock().await;
+            existed |= self.leave_out(caller, calendar).await?;
+            drop(turn);
         }
         Ok(Unsubscribed { existed })
     }
@@ -161,8 +192,15 @@ impl Service {
         Ok(hooks)
     }
 
-    fn new_channel_id(&self) -> String {
-        let mut random = [0; CHANNEL_BYTES];
+    async fn resource_id(&self, at: store::CalendarPlace) -> Result<Option<String>> {
+        let subscriptions = self.store.subscriptions_of(at.account_no).await?;
+        let own = subscriptions.into_iter().find(|row| row.collection_no == Some(at.collection_no));
+        Ok(own.and_then(|row| row.resource_id))
+    }
+
+    /// Something that nobody guesses.
+    fn random_text(&self) -> String {
+        let mut random = [0; RANDOM_BYTES];
         self.ids.fill(&mut random);
         URL_SAFE_NO_PAD.encode(random)
     }

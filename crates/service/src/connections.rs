@@ -1,5 +1,7 @@
 //! Connecting accounts by consent: OAuth 2.0 with a code, PKCE, and a state that works once.
 
+mod code;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,8 @@ use zeroize::Zeroizing;
 use crate::validate::Checks;
 use crate::{Caller, Error, Result, Scope, Service};
 
+pub use code::{CodeConnection, ConnectedByCode, ConsentPage};
+
 const STATE_BYTES: usize = 32;
 
 /// An account to connect by its owner's consent.
@@ -34,6 +38,9 @@ pub struct NewConnection {
     pub return_to: Option<String>,
     /// Whom the provider shall offer to sign in, usually an address.
     pub login_hint: Option<String>,
+    /// What tells the browser in which alone the connection may end; absent: any. `return_to` is our own
+    /// then.
+    pub browser: Option<String>,
 }
 
 /// Where to send a person to consent.
@@ -82,6 +89,8 @@ struct Flow {
     verifier: String,
     return_to: Option<String>,
     actor: String,
+    #[serde(default)]
+    browser: Option<String>,
 }
 
 impl Service {
@@ -117,6 +126,7 @@ impl Service {
             verifier: pkce.verifier.to_string(),
             return_to: input.return_to.clone(),
             actor: caller.grant_id().to_string(),
+            browser: input.browser.clone(),
         };
         let authorize_url =
             oauth::authorize(client, &redirect_uri, &state, &pkce, input.login_hint.as_deref());
@@ -165,7 +175,7 @@ impl Service {
             checks.refuse("/user", "user", "is not the end user of the account");
         }
         checks.optional_name("/login_hint", input.login_hint.as_deref());
-        if let Some(url) = &input.return_to {
+        if let (Some(url), None) = (&input.return_to, &input.browser) {
             checks.url("/return_to", url, &self.egress);
         }
         checks.done()?;
@@ -183,6 +193,20 @@ impl Service {
         state: &str,
         answer: std::result::Result<String, String>,
     ) -> Result<Finished> {
+        self.finish_connection_in(None, provider, state, answer).await
+    }
+
+    /// As [`Service::finish_connection`], in a browser that is told from others.
+    ///
+    /// # Errors
+    /// Unavailable.
+    pub async fn finish_connection_in(
+        &self,
+        browser: Option<String>,
+        provider: &str,
+        state: &str,
+        answer: std::result::Result<String, String>,
+    ) -> Result<Finished> {
         let lost = Finished { outcome: Err(NotConnected::unknown()), return_to: None };
         if state.len() > limits::CALLBACK_VALUE_BYTES_MAX {
             return Ok(lost);
@@ -194,7 +218,8 @@ impl Service {
         let Some(app) = self.store.app(row.app_no).await? else { return Ok(lost) };
         let Some(flow) = self.open_flow(app.id, hash, &row.sealed) else { return Ok(lost) };
         let return_to = flow.return_to.as_deref().and_then(|url| Url::parse(url).ok());
-        if row.provider != provider {
+        let is_elsewhere = flow.browser.is_some() && flow.browser != browser;
+        if row.provider != provider || is_elsewhere {
             return Ok(lost);
         }
         let Some(provider) = self.consenting(provider) else { return Ok(lost) };
@@ -221,19 +246,11 @@ impl Service {
         flow: Flow,
         code: String,
     ) -> Result<std::result::Result<AccountId, NotConnected>> {
-        if code.is_empty() || code.len() > limits::CALLBACK_VALUE_BYTES_MAX {
-            return Ok(Err(NotConnected::new("invalid_code", "the provider sent no usable code")));
-        }
-        let errand = Errand::Exchange {
-            provider,
-            code: Zeroizing::new(code),
-            verifier: Zeroizing::new(flow.verifier.clone()),
-            redirect_uri: self.redirect_uri(provider)?,
-        };
-        let (tokens, identity) = match self.errand(errand, limits::ERRAND_DEADLINE_MS).await {
-            Ok(Reply::Connected { tokens, identity }) => (tokens, identity),
-            Ok(Reply::Item(_) | Reply::Done) => return Err(Error::Internal),
-            Err(refusal) => return Ok(Err(refused_exchange(refusal))),
+        let verifier = Zeroizing::new(flow.verifier.clone());
+        let traded = self.trade(provider, code, verifier, self.redirect_uri(provider)?).await?;
+        let (tokens, identity) = match traded {
+            Ok(connected) => connected,
+            Err(refusal) => return Ok(Err(refusal)),
         };
         if let Some(account_no) = row.account_no {
             let Some(account) = self.store.account(account_no).await? else {
@@ -246,7 +263,9 @@ impl Service {
                 return Ok(Err(NotConnected::new("other_account", why)));
             }
         }
-        let connected = self.keep_account(app, row, provider, &flow.actor, &tokens, identity).await;
+        let actor = &flow.actor;
+        let connected =
+            self.keep_account(app, row.user_no, provider, actor, &tokens, identity).await;
         match connected {
             Ok(account) => Ok(Ok(account)),
             Err(Error::Conflict(why)) => Ok(Err(NotConnected::new("limit_exceeded", why))),
@@ -254,11 +273,31 @@ impl Service {
         }
     }
 
+    /// Tokens for a code, and whose they are.
+    async fn trade(
+        &self,
+        provider: Provider,
+        code: String,
+        verifier: Zeroizing<String>,
+        redirect_uri: Url,
+    ) -> Result<std::result::Result<(Credential, Identity), NotConnected>> {
+        if code.is_empty() || code.len() > limits::CALLBACK_VALUE_BYTES_MAX {
+            return Ok(Err(NotConnected::new("invalid_code", "the provider sent no usable code")));
+        }
+        let code = Zeroizing::new(code);
+        let errand = Errand::Exchange { provider, code, verifier, redirect_uri };
+        match self.errand(errand, limits::ERRAND_DEADLINE_MS).await {
+            Ok(Reply::Connected { tokens, identity }) => Ok(Ok((tokens, identity))),
+            Ok(_) => Err(Error::Internal),
+            Err(refusal) => Ok(Err(refused_exchange(refusal))),
+        }
+    }
+
     /// Stores a new account, or the one of the same identity with its new credential.
     async fn keep_account(
         &self,
         app: &store::App,
-        row: &store::OAuthState,
+        user_no: Option<i64>,
         provider: Provider,
         actor: &str,
         tokens: &Credential,
@@ -273,10 +312,10 @@ impl Service {
             tries -= 1;
             let now = self.now();
             let known = self.store.account_by_identity(
-                row.app_no,
+                app.app_no,
                 provider.as_str().into(),
                 external_id.clone(),
-                row.user_no,
+                user_no,
             );
             let known = known.await?;
             let again = known.is_some();
@@ -288,8 +327,8 @@ impl Service {
             let place = Place { table: "account", column: "credential", app: app.id, row: id.0 };
             let new = store::NewAccount {
                 id,
-                app_no: row.app_no,
-                user_no: row.user_no,
+                app_no: app.app_no,
+                user_no,
                 provider: provider.as_str().into(),
                 external_id: Some(external_id.clone()),
                 name: label.clone(),

@@ -149,6 +149,9 @@ impl From<tidings_store::Error> for Error {
     fn from(error: tidings_store::Error) -> Self {
         if let Some(oldest_seq) = error.gone_oldest() {
             Self::Gone { oldest_seq }
+        } else if let Some(current) = error.stale() {
+            let current = current.map(|version| version.to_string());
+            Self::Stale { why: error.to_string(), current }
         } else if error.is_not_found() {
             Self::NotFound(error.not_found_what().unwrap_or("object"))
         } else if error.is_key_reused() {

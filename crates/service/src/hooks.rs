@@ -1,11 +1,13 @@
 //! Hooks.
 
+use std::collections::{BTreeSet, HashMap};
+
 use tidings_core::access::AccessSummary;
 use tidings_core::clock::Timestamp;
 use tidings_core::hook::{
     Coalesce, Consent, DisableRule, HookStatus, OnExhausted, Ordering, Providers, Rate, Selection,
 };
-use tidings_core::id::{AccountId, CollectionId, HookId, UserId};
+use tidings_core::id::{AccountId, CollectionId, GrantId, HookId, UserId};
 use tidings_core::limits;
 use tidings_core::sign::{Scheme, Signing};
 use tidings_store::{self as store, HookUpdate, ScopeIds};
@@ -15,17 +17,21 @@ use crate::validate::Checks;
 use crate::{Caller, Error, Page, PageInput, Result, Scope, Service};
 
 mod access;
+mod calling;
 mod change;
 mod check;
 mod consent;
+mod finding;
 mod secret;
 mod selecting;
 mod serving;
+mod starting;
 
 pub use access::{AccessChanges, Reach};
 pub use change::{EnableFrom, HookChanges};
-pub use check::{HookFrom, NewHook};
+pub use check::{HookFrom, NamedFilter, NewHook};
 pub use consent::Verify;
+pub use finding::{HookMatch, Run};
 pub use secret::{RotateSecret, Rotated};
 pub use selecting::{Made, Preview, PreviewInput};
 pub use serving::{Coalescing, OrderingKind, Serving};
@@ -35,6 +41,8 @@ pub use serving::{Coalescing, OrderingKind, Serving};
 pub struct Hook {
     /// Its id.
     pub id: HookId,
+    /// The grant that made it; absent: an owner key.
+    pub owner: Option<GrantId>,
     /// Where it delivers; absent: the app's webhook URL.
     pub url: Option<String>,
     /// Free text.
@@ -53,8 +61,12 @@ pub struct Hook {
     pub account: Option<AccountId>,
     /// Only changes of this calendar.
     pub calendar: Option<CollectionId>,
+    /// No changes of these calendars.
+    pub except_calendars: Vec<CollectionId>,
     /// Only changes whose content is like this: a filter, as JSON text.
     pub filter: Option<String>,
+    /// Only changes whose content is like at least one of these, unless there are none.
+    pub named: Vec<NamedFilter>,
     /// The script that reshapes its requests.
     pub transform: Option<String>,
     /// Its id in its dialect.
@@ -75,6 +87,12 @@ pub struct Hook {
     pub coalesce: Option<Coalesce>,
     /// When failures disable it.
     pub disable: DisableRule,
+    /// Whether a receiver that is down costs a probe now and then rather than its schedule.
+    pub breaker: bool,
+    /// Whether waits are lengthened by chance.
+    pub jitter: bool,
+    /// Whether a retry takes later changes in.
+    pub merges: bool,
     /// What its deliveries are signed with.
     pub signing: Signing,
     /// What its requests carry to be let in, without the secrets.
@@ -186,8 +204,8 @@ impl Service {
         let list = List("hooks", app_no);
         let (after, limit) = list.begin(page, 0)?;
         let rows = self.store.hooks(app_no, after, limit).await?;
-        let ids = self.scope_ids(&rows).await?;
-        Ok(list.page(rows, limit, |hook| hook.hook_no, |hook| view(hook, &ids)))
+        let known = self.known_ids(&rows).await?;
+        Ok(list.page(rows, limit, |hook| hook.hook_no, |hook| view(hook, &known)))
     }
 
     /// Deletes a hook. Deliveries in flight may still arrive; nothing more is attempted.
@@ -205,32 +223,43 @@ impl Service {
         if caller.sees_user(hook.user_no) { Ok(hook) } else { Err(Error::NotFound("hook")) }
     }
 
-    /// The hook's URL, or the app's, vetted anew: configuration and rules may have changed since.
+    /// The hook's URL, or the app's, vetted anew: configuration and rules may have changed since. A format
+    /// may leave that to the deliveries.
     pub(crate) fn vet_target(&self, caller: &Caller, hook: &store::Hook) -> Result<()> {
         let Some(url) = hook.url.as_ref().or(caller.app()?.webhook_url.as_ref()) else {
             let why = "hook has no url and its app no webhook_url; set one of them";
             return Err(Error::Conflict(why.into()));
         };
+        let format = self.formats.get(&hook.selection().format);
+        if format.is_some_and(|format| format.preset.any_url) {
+            return Ok(());
+        }
         let vetted = self.egress.vet_url(url);
         vetted.map(drop).map_err(|refusal| Error::Conflict(format!("hook's url: {refusal}")))
     }
 
     pub(crate) async fn hook_view(&self, hook: store::Hook) -> Result<Hook> {
-        let ids = self.scope_ids(std::slice::from_ref(&hook)).await?;
-        Ok(view(hook, &ids))
+        let known = self.known_ids(std::slice::from_ref(&hook)).await?;
+        Ok(view(hook, &known))
     }
 
-    async fn scope_ids(&self, hooks: &[store::Hook]) -> Result<ScopeIds> {
+    async fn known_ids(&self, hooks: &[store::Hook]) -> Result<KnownIds> {
         let all = |of: fn(&Selection) -> Option<i64>| {
             hooks.iter().filter_map(|hook| of(hook.selection())).collect::<Vec<_>>()
         };
         let users = all(|selection| selection.user_no);
         let accounts = all(|selection| selection.account_no);
-        let collections = all(|selection| selection.collection_no);
-        if users.is_empty() && accounts.is_empty() && collections.is_empty() {
-            return Ok(ScopeIds::default());
+        let mut collections = all(|selection| selection.collection_no);
+        collections.extend(hooks.iter().flat_map(|hook| &hook.selection().except));
+        let mut known = KnownIds::default();
+        if !(users.is_empty() && accounts.is_empty() && collections.is_empty()) {
+            known.scopes = self.store.scope_ids(users, accounts, collections).await?;
         }
-        Ok(self.store.scope_ids(users, accounts, collections).await?)
+        let owners: BTreeSet<i64> = hooks.iter().filter_map(|hook| hook.owner_grant_no).collect();
+        if !owners.is_empty() {
+            known.owners = self.store.grant_ids(owners.into_iter().collect()).await?;
+        }
+        Ok(known)
     }
 
     /// Writes an update and shows the hook as it is then.
@@ -247,11 +276,19 @@ impl Service {
     }
 }
 
-fn view(hook: store::Hook, ids: &ScopeIds) -> Hook {
+/// The ids behind what hooks refer to.
+#[derive(Debug, Default)]
+struct KnownIds {
+    scopes: ScopeIds,
+    owners: HashMap<i64, GrantId>,
+}
+
+fn view(hook: store::Hook, KnownIds { scopes: ids, owners }: &KnownIds) -> Hook {
     let selection = hook.selection().clone();
     let no = |key: Option<i64>| key.unwrap_or_default();
     Hook {
         id: hook.id,
+        owner: owners.get(&no(hook.owner_grant_no)).copied(),
         url: hook.url,
         description: hook.description,
         format: selection.format.to_string(),
@@ -261,7 +298,11 @@ fn view(hook: store::Hook, ids: &ScopeIds) -> Hook {
         user: ids.users.get(&no(selection.user_no)).copied(),
         account: ids.accounts.get(&no(selection.account_no)).copied(),
         calendar: ids.collections.get(&no(selection.collection_no)).copied(),
+        except_calendars: (selection.except.iter())
+            .filter_map(|collection| ids.collections.get(collection).copied())
+            .collect(),
         filter: selection.filter.map(String::from),
+        named: selection.named.into_iter().map(Into::into).collect(),
         transform: selection.transform,
         external_id: hook.external_id,
         retry: hook.service.retry.into(),
@@ -272,6 +313,9 @@ fn view(hook: store::Hook, ids: &ScopeIds) -> Hook {
         on_exhausted: hook.service.on_exhausted,
         coalesce: hook.service.coalesce,
         disable: hook.service.disable,
+        breaker: hook.service.breaker,
+        jitter: hook.service.jitter,
+        merges: hook.service.merges,
         signing: hook.service.signing,
         access: hook.service.access,
         consent: hook.service.consent,

@@ -1,7 +1,8 @@
 //! API keys.
 
+use serde_json::{Value, json};
 use tidings_core::clock::Timestamp;
-use tidings_core::id::GrantId;
+use tidings_core::id::{GrantId, UserId};
 use tidings_core::key::{Token, TokenKind};
 use tidings_store::{Grant, GrantKind, NewGrant};
 
@@ -9,29 +10,25 @@ use crate::cursor::List;
 use crate::validate::Checks;
 use crate::{Caller, Error, Page, PageInput, Result, Scope, Service};
 
-/// What a key opens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum KeyKind {
-    /// One app, within its scopes.
-    #[default]
-    App,
-    /// The whole installation. Only an owner key can make, see or revoke one.
-    Owner,
-    /// The Mobiscroll Connect surface, for one end user; see [`Service::mint_connect_token`].
-    Connect,
-}
-
 /// A key, without its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     /// Its id.
     pub id: GrantId,
     /// What it opens.
-    pub kind: KeyKind,
+    pub kind: GrantKind,
     /// What people call it.
     pub name: String,
+    /// Its end user.
+    pub user: Option<UserId>,
+    /// The id by which the app itself knows its end user.
+    pub user_external_id: Option<String>,
+    /// The grant that made it.
+    pub parent: Option<GrantId>,
     /// What it may do in its app.
     pub scopes: Vec<Scope>,
+    /// What its dialect keeps with it: a JSON object.
+    pub details: Value,
     /// The last four digits of its token.
     pub hint: String,
     /// When it was created.
@@ -46,15 +43,14 @@ pub struct Key {
 
 impl From<Grant> for Key {
     fn from(grant: Grant) -> Self {
-        let kind = match grant.kind {
-            GrantKind::Owner => KeyKind::Owner,
-            GrantKind::App => KeyKind::App,
-            GrantKind::Connect => KeyKind::Connect,
-        };
         Self {
             id: grant.id,
-            kind,
+            kind: grant.kind,
             name: grant.name,
+            user: grant.user_id,
+            user_external_id: grant.user_external_id,
+            parent: grant.parent_id,
+            details: grant.details,
             scopes: grant.scopes.iter().filter_map(|scope| Scope::parse(scope)).collect(),
             hint: grant.hint,
             created_at: grant.created_at,
@@ -68,8 +64,8 @@ impl From<Grant> for Key {
 /// A key to create.
 #[derive(Clone, Debug, Default)]
 pub struct NewKey {
-    /// [`KeyKind::App`] or [`KeyKind::Owner`].
-    pub kind: KeyKind,
+    /// [`GrantKind::App`] or [`GrantKind::Owner`].
+    pub kind: GrantKind,
     /// What people call it.
     pub name: String,
     /// What it may do; at least one for a key of an app, none for an owner key.
@@ -102,15 +98,17 @@ impl Service {
             id,
             app_no,
             user_no: None,
-            parent_no: Some(caller.grant.grant_no),
+            parent_no: caller.grant_no(),
             kind: if app_no.is_some() { GrantKind::App } else { GrantKind::Owner },
             name: input.name,
             scopes: input.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
+            details: json!({}),
             token_hash: token.hash(),
             hint: token.hint().to_owned(),
             expires_at: input.expires_at,
         };
-        let grant = self.store.create_grant(new, caller.did("key.create", id), now).await?;
+        let grant =
+            self.store.create_grant(new, Vec::new(), caller.did("key.create", id), now).await?;
         Ok(CreatedKey { key: grant.into(), token })
     }
 
@@ -123,18 +121,18 @@ impl Service {
         Ok(self.find_key(caller, id).await?.into())
     }
 
-    /// Keys, oldest first: those of the installation for [`KeyKind::Owner`], else all of the app.
+    /// Keys, oldest first: those of the installation for [`GrantKind::Owner`], else all of the app.
     ///
     /// # Errors
     /// Forbidden; invalid.
     pub async fn keys(
         &self,
         caller: &Caller,
-        kind: KeyKind,
+        kind: GrantKind,
         page: &PageInput,
     ) -> Result<Page<Key>> {
         caller.may(Scope::Admin)?;
-        let app_no = if kind == KeyKind::Owner {
+        let app_no = if kind == GrantKind::Owner {
             caller.must_own()?;
             None
         } else {
@@ -167,11 +165,11 @@ impl Service {
     async fn key_realm(
         &self,
         caller: &Caller,
-        kind: KeyKind,
+        kind: GrantKind,
         action: &'static str,
         id: GrantId,
     ) -> Result<Option<i64>> {
-        if kind == KeyKind::Owner {
+        if kind == GrantKind::Owner {
             self.allow_owner(caller, action, id).await?;
             return Ok(None);
         }
@@ -195,16 +193,18 @@ fn check(input: &NewKey, now: Timestamp) -> Result<()> {
     checks.name("/name", &input.name);
     checks.future("/expires_at", input.expires_at, now);
     match input.kind {
-        KeyKind::Connect => {
-            checks.refuse("/kind", "kind", "must be app or owner; connect tokens belong to a user");
-        }
-        KeyKind::Owner if !input.scopes.is_empty() => {
+        GrantKind::Owner if !input.scopes.is_empty() => {
             checks.refuse("/scopes", "scopes", "must be empty: an owner key may do everything");
         }
-        KeyKind::App if input.scopes.is_empty() => {
+        GrantKind::App if input.scopes.is_empty() => {
             checks.refuse("/scopes", "scopes", "must name at least one scope");
         }
-        KeyKind::Owner | KeyKind::App => {}
+        GrantKind::Owner | GrantKind::App => {}
+        _ => checks.refuse(
+            "/kind",
+            "kind",
+            "must be app or owner; other tokens are minted for a user",
+        ),
     }
     if input.scopes.contains(&Scope::Connect) {
         let why = "connect is only for the tokens of end users";

@@ -5,6 +5,7 @@
 //! Everything outside the caller's app is not found, with the same answer as for an unknown id.
 
 mod accounts;
+mod announcement;
 mod apps;
 mod audit;
 mod authenticate;
@@ -23,12 +24,16 @@ mod inboxes;
 mod keys;
 mod known;
 mod ledger;
+mod passwords;
+mod people;
 mod providers;
 mod publish;
 mod pushes;
+mod records;
 mod replays;
 mod retention;
 mod signing_keys;
+mod tokens;
 mod users;
 mod validate;
 mod watching;
@@ -48,38 +53,57 @@ use tidings_transform::Sandbox;
 use tokio::sync::{Mutex, Semaphore};
 
 pub use accounts::{Account, AccountChanges, AccountQuery, NewAccount, Password};
+pub use announcement::Announcement;
 pub use apps::{App, AppChanges, NewApp};
 pub use audit::AuditLine;
 pub use authenticate::{Caller, Scope};
 pub use bootstrap::Bootstrap;
 pub use calendars::Calendar;
 pub use changes::{Change, ChangePage, ChangeStream};
-pub use connect::{SubscribeInput, Subscription, Unsubscribed};
-pub use connections::{Connection, Finished, NewConnection, NotConnected};
+pub use connect::{
+    Authorization, AuthorizationInput, CONNECT_CALENDARS, CONNECT_WRITE, CalendarChoice,
+    ConnectAccess, ConnectAccount, ConnectCalendar, ConnectEvents, ConnectLogin, ConnectQuery,
+    ConnectStatus, ConnectTokens, Connecting, EventPlace, GrantRefusal, SubscribeInput,
+    Subscription, Unsubscribed,
+};
+pub use connections::{
+    CodeConnection, ConnectedByCode, Connection, ConsentPage, Finished, NewConnection, NotConnected,
+};
 pub use cursor::{Page, PageInput};
 pub use deliveries::{Attempt, Delivery, DeliveryQuery};
 pub use error::{Error, Field};
 pub use event_types::{EventType, EventTypeInput};
 pub use events::{CalendarEvent, EventQuery, Made as MadeEvent, Writing};
 pub use hooks::{
-    AccessChanges, Coalescing, CreatedHook, EnableFrom, Hook, HookChanges, HookFrom, Made, NewHook,
-    OrderingKind, Preview, PreviewInput, Reach, RotateSecret, Rotated, Serving, Verify,
+    AccessChanges, Coalescing, CreatedHook, EnableFrom, Hook, HookChanges, HookFrom, HookMatch,
+    Made, NamedFilter, NewHook, OrderingKind, Preview, PreviewInput, Reach, RotateSecret, Rotated,
+    Run, Serving, Verify,
 };
 pub use inboxes::{Inbox, InboxRequest};
-pub use keys::{CreatedKey, Key, KeyKind, NewKey};
+pub use keys::{CreatedKey, Key, NewKey};
 pub use ledger::{LedgerExport, LedgerLine, LedgerQuery, LedgerSummary};
+pub use people::{NewPerson, Person, Registration};
 pub use providers::Desk;
 pub use publish::{NewPublication, Published, Receipt};
 pub use pushes::{Pushed, ZoomPush};
+pub use records::{
+    Deleted, Expect, NewRecordAccount, Record, RecordAccount, RecordOrder, RecordPut, RecordQuery,
+    RecordWrite, Refresh, RefreshCounts, RefreshInput, RefreshOutcome,
+};
 pub use replays::{NewReplay, Replay, ReplayFrom};
 pub use retention::Retainer;
 pub use signing_keys::WebhookKey;
 // What surfaces need of the store's vocabulary, so that they need not know the store.
-pub use tidings_store::{AccountStatus, DeliveryStatus, LedgerAttempt, LedgerCounts, LedgerState};
-pub use users::{ConnectToken, User};
+pub use tidings_core::settings::AppSettings;
+pub use tidings_store::{
+    AccountStatus, DeliveryStatus, GrantKind, LedgerAttempt, LedgerCounts, LedgerState,
+};
+pub use tokens::{NewToken, TokenChanges, TokenText};
+pub use users::{ConnectToken, NewUser, User, UserChanges};
 pub use watching::Watch;
 // What surfaces need of the providers' vocabulary.
 pub use tidings_providers::draft::{Notify, Scope as SeriesScope};
+pub use tidings_providers::errand::Called;
 pub use tidings_providers::microsoft::push::validation_token as microsoft_validation_token;
 pub use tidings_providers::settings::Settings as ProviderSettings;
 
@@ -104,6 +128,8 @@ pub struct Service {
     disk_is_low: Arc<AtomicBool>,
     compiled: event_types::Compiled,
     providers: providers::Providers,
+    passwords: passwords::Passwords,
+    registration: Arc<Registration>,
 }
 
 impl Service {
@@ -132,12 +158,24 @@ impl Service {
             disk_is_low: Arc::default(),
             compiled: event_types::Compiled::default(),
             providers: providers::Providers::default(),
+            passwords: passwords::Passwords::default(),
+            registration: Arc::default(),
         }
     }
 
     /// The formats that hooks can pin.
     pub fn formats(&self) -> &Formats {
         &self.formats
+    }
+
+    /// Where ids and other random values come from, for those that a dialect's wire wants.
+    pub fn ids(&self) -> &Ids {
+        &self.ids
+    }
+
+    /// Where the present moment is read.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Whether the store answers.
@@ -149,7 +187,8 @@ impl Service {
         Ok(())
     }
 
-    fn now(&self) -> Timestamp {
+    /// The time by the clock that was handed down.
+    pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 }

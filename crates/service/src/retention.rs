@@ -107,6 +107,8 @@ pub struct Retainer {
 enum Task {
     /// Forget idempotency keys.
     Keys,
+    /// Remove tokens that ended long ago.
+    Tokens,
     /// Remove attempts numbered after this.
     Attempts(i64),
     /// Look at apps after this store key.
@@ -136,7 +138,7 @@ impl Retainer {
     }
 
     fn begin(&mut self, now: Timestamp) {
-        self.todo.extend([Task::Apps(0), Task::Keys]);
+        self.todo.extend([Task::Apps(0), Task::Tokens, Task::Keys]);
         // Going through what some app keeps for long is worth it now and then.
         let due =
             |swept: Timestamp| now.0.abs_diff(swept.0) >= limits::RETENTION_SLACK_MS.unsigned_abs();
@@ -152,6 +154,12 @@ impl Retainer {
             Task::Keys => {
                 if store.forget_idempotency(now).await? > 0 {
                     self.todo.push(Task::Keys);
+                }
+            }
+            Task::Tokens => {
+                let until = now.plus_ms(-limits::ENDED_TOKENS_KEPT_MS);
+                if store.sweep_grants(until, limits::PAGE_MAX as usize).await? > 0 {
+                    self.todo.push(Task::Tokens);
                 }
             }
             Task::Attempts(after) => {

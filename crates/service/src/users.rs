@@ -1,29 +1,67 @@
 //! End users of an app, and the tokens minted for them.
 
+use serde_json::{Value, json};
+use tidings_core::change::Subject;
 use tidings_core::clock::Timestamp;
 use tidings_core::id::{GrantId, UserId};
 use tidings_core::key::{Token, TokenKind};
-use tidings_store::{EndUser, GrantKind, NewGrant};
+use tidings_core::limits;
+use tidings_store::{AccountFilter, EndUser, EndUserUpdate, GrantKind, NewEndUser, NewGrant};
 
 use crate::cursor::List;
 use crate::validate::Checks;
-use crate::{Caller, CreatedKey, Error, Page, PageInput, Result, Scope, Service};
+use crate::{Announcement, Caller, CreatedKey, Error, Page, PageInput, Result, Scope, Service};
 
 /// An end user of an app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// Its id.
     pub id: UserId,
-    /// The id that the app itself uses.
-    pub external_id: String,
+    /// The id that the app itself uses; unique in the app.
+    pub external_id: Option<String>,
+    /// What people call it.
+    pub name: Option<String>,
+    /// What its dialect keeps with it: a JSON object.
+    pub details: Value,
     /// When it was created.
     pub created_at: Timestamp,
+    /// When it was last updated.
+    pub updated_at: Timestamp,
 }
 
 impl From<EndUser> for User {
     fn from(user: EndUser) -> Self {
-        Self { id: user.id, external_id: user.external_id, created_at: user.created_at }
+        let EndUser { user_no: _, id, external_id, name, details, created_at, updated_at } = user;
+        Self { id, external_id, name, details, created_at, updated_at }
     }
+}
+
+/// An end user to create.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// The id that the app itself uses.
+    pub external_id: Option<String>,
+    /// What people call it.
+    pub name: Option<String>,
+    /// What its dialect keeps with it: a JSON object.
+    pub details: Value,
+}
+
+impl Default for NewUser {
+    fn default() -> Self {
+        Self { external_id: None, name: None, details: json!({}) }
+    }
+}
+
+/// What to change about an end user; what is absent stays, an inner `None` clears.
+#[derive(Clone, Debug, Default)]
+pub struct UserChanges {
+    /// The id that the app itself uses.
+    pub external_id: Option<Option<String>>,
+    /// What people call it.
+    pub name: Option<Option<String>>,
+    /// What its dialect keeps with it: a JSON object.
+    pub details: Option<Value>,
 }
 
 /// A Connect token to mint.
@@ -41,15 +79,123 @@ impl Service {
     /// # Errors
     /// Forbidden; invalid.
     pub async fn upsert_user(&self, caller: &Caller, external_id: String) -> Result<(User, bool)> {
+        let new = NewUser { external_id: Some(external_id), ..NewUser::default() };
+        self.create_user(caller, new, |_| Vec::new()).await
+    }
+
+    /// Creates an end user, or finds the one with this external id as it is; says whether it was created.
+    /// What is announced is appended when it was.
+    ///
+    /// # Errors
+    /// Forbidden; invalid.
+    pub async fn create_user(
+        &self,
+        caller: &Caller,
+        new: NewUser,
+        announce: impl FnOnce(&User) -> Vec<Announcement>,
+    ) -> Result<(User, bool)> {
         let now = self.now();
         let id = UserId(self.ids.next(now));
+        let NewUser { external_id, name, details } = new;
+        let user = User { id, external_id, name, details, created_at: now, updated_at: now };
+        let announced = announce(&user);
         self.allow(caller, Scope::Accounts, "user.create", id).await?;
         let mut checks = Checks::default();
-        checks.name("/external_id", &external_id);
+        checks.optional_name("/external_id", user.external_id.as_deref());
+        checks.optional_name("/name", user.name.as_deref());
+        checks.details("/details", &user.details);
         checks.done()?;
-        let (app_no, entry) = (caller.app()?.app_no, caller.did("user.create", id));
-        let (user, created) = self.store.upsert_user(app_no, id, external_id, entry, now).await?;
+        let app_no = caller.app()?.app_no;
+        let User { external_id, name, details, .. } = user;
+        let new = NewEndUser { id, app_no, external_id, name, details, password: None };
+        let changes = self.all_announced(caller, announced, &Subject::default(), now);
+        let entry = caller.did("user.create", id);
+        let (user, created) = self.store.create_user(new, changes, entry, now).await?;
         Ok((user.into(), created))
+    }
+
+    /// Changes an end user; `announce` is given the user as it will be.
+    ///
+    /// # Errors
+    /// Forbidden; not found; invalid; conflict when another user of the app has the external id.
+    pub async fn update_user(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        changes: UserChanges,
+        announce: impl FnOnce(&User) -> Vec<Announcement>,
+    ) -> Result<User> {
+        let now = self.now();
+        self.allow(caller, Scope::Accounts, "user.update", id).await?;
+        let found = self.find_user(caller, id).await?;
+        let mut checks = Checks::default();
+        checks.optional_name(
+            "/external_id",
+            changes.external_id.iter().flatten().next().map(String::as_str),
+        );
+        checks.optional_name("/name", changes.name.iter().flatten().next().map(String::as_str));
+        if let Some(details) = &changes.details {
+            checks.details("/details", details);
+        }
+        checks.done()?;
+        let (user_no, before) = (found.user_no, User::from(found));
+        let update = EndUserUpdate {
+            external_id: changes.external_id.clone(),
+            name: changes.name.clone(),
+            details: changes.details.clone(),
+            password: None,
+        };
+        let after = User {
+            external_id: changes.external_id.unwrap_or(before.external_id),
+            name: changes.name.unwrap_or(before.name),
+            details: changes.details.unwrap_or(before.details),
+            updated_at: now,
+            ..before
+        };
+        let subject = Subject { user_no: Some(user_no), ..Subject::default() };
+        let changes = self.all_announced(caller, announce(&after), &subject, now);
+        let entry = caller.did("user.update", id);
+        let user = self.store.update_user(user_no, update, changes, entry, now).await?;
+        self.known.forget();
+        Ok(user.into())
+    }
+
+    /// Deletes an end user: its accounts as by [`Service::delete_account`], then what is kept of the person,
+    /// its tokens and hooks. When this fails half way, it can be done again.
+    ///
+    /// # Errors
+    /// Forbidden; not found; conflict when an account was connected meanwhile.
+    pub async fn delete_user(&self, caller: &Caller, id: UserId) -> Result<()> {
+        self.allow(caller, Scope::Accounts, "user.delete", id).await?;
+        let user = self.find_user(caller, id).await?;
+        let of_user = AccountFilter { user_no: Some(user.user_no), ..AccountFilter::default() };
+        let app_no = caller.app()?.app_no;
+        loop {
+            let page = self.store.accounts(app_no, of_user.clone(), 0, limits::PAGE_MAX).await?;
+            if page.is_empty() {
+                break;
+            }
+            for account in page {
+                match self.delete_account(caller, account.id).await {
+                    Err(Error::NotFound(_)) | Ok(()) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        let entry = caller.did("user.delete", id);
+        self.store.delete_user(user.user_no, entry, self.now()).await?;
+        self.known.forget();
+        Ok(())
+    }
+
+    /// The end user that the app itself knows by `external_id`.
+    ///
+    /// # Errors
+    /// Forbidden.
+    pub async fn user_named(&self, caller: &Caller, external_id: &str) -> Result<Option<User>> {
+        caller.may_either(Scope::Read, Scope::Accounts)?;
+        let found = self.store.user_named(caller.app()?.app_no, external_id.to_owned()).await?;
+        Ok(found.filter(|user| caller.sees_user(Some(user.user_no))).map(User::from))
     }
 
     /// One end user.
@@ -98,16 +244,17 @@ impl Service {
             id,
             app_no: Some(caller.app()?.app_no),
             user_no: Some(user.user_no),
-            parent_no: Some(caller.grant.grant_no),
+            parent_no: caller.grant_no(),
             kind: GrantKind::Connect,
             name: input.name.unwrap_or_else(|| "connect".into()),
             scopes: vec![Scope::Connect.as_str().into()],
+            details: json!({}),
             token_hash: token.hash(),
             hint: token.hint().to_owned(),
             expires_at: input.expires_at,
         };
         let entry = caller.did("connect_token.create", id);
-        let grant = self.store.create_grant(new, entry, now).await?;
+        let grant = self.store.create_grant(new, Vec::new(), entry, now).await?;
         Ok(CreatedKey { key: grant.into(), token })
     }
 

@@ -1,5 +1,6 @@
 //! Checks of what clients send. A verb collects all refusals of a request and reports them together.
 
+use serde_json::Value;
 use tidings_core::clock::Timestamp;
 use tidings_core::egress::EgressPolicy;
 use tidings_core::limits;
@@ -46,6 +47,16 @@ impl Checks {
             let why =
                 "must not contain control characters or marks that change the reading direction";
             self.refuse(pointer, "characters", why);
+        }
+    }
+
+    /// A JSON object that a dialect keeps with something.
+    pub(crate) fn details(&mut self, pointer: &str, details: &Value) {
+        if !details.is_object() {
+            self.refuse(pointer, "object", "must be an object");
+        } else if details.to_string().len() > limits::DETAILS_BYTES_MAX {
+            let why = format!("must be at most {} bytes of JSON", limits::DETAILS_BYTES_MAX);
+            self.refuse(pointer, "too_long", why);
         }
     }
 

@@ -14,7 +14,7 @@ use tidings_core::limits;
 use crate::app::{self, bits};
 use crate::sql::{Row, Sql, Value, values};
 use crate::writer::Tx;
-use crate::{AuditEntry, Committed, Error, Result, Store, audit, journal};
+use crate::{AuditEntry, Committed, Error, Result, Store, audit, journal, user};
 
 pub use scope::{CalendarPlace, ScopeIds};
 pub use sync::{Look, SyncState};
@@ -181,7 +181,7 @@ fn from_row(row: &Row<'_>) -> Result<Account> {
         app_id: AppId(bits(row, 3)?),
         user_no,
         user_id: user_no.map(|_| bits(row, 5).map(UserId)).transpose()?,
-        user_external_id: row.get(6)?,
+        user_external_id: user::external_id(row, 6)?,
         provider: row.get(7)?,
         external_id: row.get(8)?,
         name: row.get(9)?,

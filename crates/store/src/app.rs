@@ -5,10 +5,13 @@ use tidings_core::clock::Timestamp;
 use tidings_core::id::{AppId, Bits96};
 use tidings_core::limits;
 use tidings_core::retention::AppRetention;
+use tidings_core::settings::AppSettings;
 
 use crate::sql::{Row, Sql, values};
 use crate::writer::Tx;
-use crate::{AuditEntry, Committed, Error, Result, Store, audit, retention};
+use crate::{
+    AuditEntry, Committed, EndUser, Error, NewEndUser, Result, Store, audit, retention, user,
+};
 
 /// An app that is not deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub struct App {
     pub retention: AppRetention,
     /// What happens to changes that are not as its catalogue says.
     pub validation: Validation,
+    /// What its dialects read.
+    pub settings: AppSettings,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was last updated.
@@ -65,6 +70,8 @@ pub struct AppUpdate {
     pub retention: Option<AppRetention>,
     /// What happens to changes that are not as its catalogue says.
     pub validation: Option<Validation>,
+    /// What its dialects read from now on.
+    pub settings: Option<AppSettings>,
 }
 
 /// How much of what is limited an app has.
@@ -78,7 +85,7 @@ pub struct AppCounts {
 
 const COLUMNS: &str =
     "app_no, id, name, external_id, webhook_url, seq, floor_seq, created_at, updated_at,
-    retention, validation";
+    retention, validation, settings";
 
 pub(crate) fn from_row(row: &Row<'_>) -> Result<App> {
     Ok(App {
@@ -91,6 +98,7 @@ pub(crate) fn from_row(row: &Row<'_>) -> Result<App> {
         floor_seq: row.get(6)?,
         retention: retention::own(row, 9)?,
         validation: Validation::parse(&row.get::<String>(10)?).ok_or(Error::corrupt("app"))?,
+        settings: serde_json::from_str(&row.get::<String>(11)?)?,
         created_at: Timestamp(row.get(7)?),
         updated_at: Timestamp(row.get(8)?),
     })
@@ -130,6 +138,30 @@ pub(crate) fn counts(sql: &Sql<'_>, app_no: i64) -> Result<AppCounts> {
     counts.ok_or(Error::failed())
 }
 
+/// Creates an app inside a job.
+fn insert(tx: &mut Tx<'_>, new: &NewApp) -> Result<App> {
+    let app = tx
+        .sql
+        .row(
+            &format!(
+                "INSERT INTO app (id, name, external_id, webhook_url, created_at, updated_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?5) RETURNING {COLUMNS}"
+            ),
+            values![
+                new.id.0.to_bytes(),
+                &new.name,
+                &new.external_id,
+                &new.webhook_url,
+                new.created_at.0
+            ],
+            from_row,
+        )
+        .map_err(|error| taken(error, "another app has this external id"))?
+        .ok_or(Error::failed())?;
+    tx.announce.push(Committed::App(app.app_no));
+    Ok(app)
+}
+
 impl Store {
     /// Creates an app.
     ///
@@ -137,27 +169,46 @@ impl Store {
     /// Conflict when the external id is taken.
     pub async fn create_app(&self, new: NewApp, entry: AuditEntry) -> Result<App> {
         self.write(2, move |tx| {
-            let app = tx
-                .sql
-                .row(
-                    &format!(
-                        "INSERT INTO app (id, name, external_id, webhook_url, created_at, updated_at)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?5) RETURNING {COLUMNS}"
-                    ),
-                    values![
-                        new.id.0.to_bytes(),
-                        new.name,
-                        new.external_id,
-                        new.webhook_url,
-                        new.created_at.0
-                    ],
-                    from_row,
-                )
-                .map_err(|error| taken(error, "another app has this external id"))?
-                .ok_or(Error::failed())?;
+            let app = insert(tx, &new)?;
             audit::insert(&tx.sql, Some(app.app_no), &entry, new.created_at)?;
-            tx.announce.push(Committed::App(app.app_no));
             Ok(app)
+        })
+        .await
+    }
+
+    /// Creates a person: an app and its one end user, in one commit.
+    ///
+    /// # Errors
+    /// Conflict when the external id of the app is taken.
+    pub async fn create_person(
+        &self,
+        app: NewApp,
+        user: NewEndUser,
+        entry: AuditEntry,
+    ) -> Result<(App, EndUser)> {
+        self.write(3, move |tx| {
+            let now = app.created_at;
+            let app = insert(tx, &app)?;
+            let new = NewEndUser { app_no: app.app_no, ..user };
+            user::insert(&tx.sql, &new, now)?;
+            audit::insert(&tx.sql, Some(app.app_no), &entry, now)?;
+            let user = user::get(&tx.sql, new.id)?.ok_or(Error::failed())?;
+            Ok((app, user))
+        })
+        .await
+    }
+
+    /// Finds an app by its id elsewhere.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn app_named(&self, external_id: String) -> Result<Option<App>> {
+        self.read(move |sql| {
+            sql.row(
+                &format!("SELECT {COLUMNS} FROM app WHERE external_id = ?1 AND deleted_at IS NULL"),
+                values![external_id],
+                from_row,
+            )
         })
         .await
     }
@@ -231,7 +282,8 @@ impl Store {
                 .row(
                     &format!(
                         "UPDATE app SET name = ?2, external_id = ?3, webhook_url = ?4,
-                           updated_at = ?5, retention = ?6, validation = ?7 WHERE app_no = ?1 RETURNING {COLUMNS}"
+                           updated_at = ?5, retention = ?6, validation = ?7, settings = ?8
+                         WHERE app_no = ?1 RETURNING {COLUMNS}"
                     ),
                     values![
                         app_no,
@@ -240,7 +292,8 @@ impl Store {
                         update.webhook_url.unwrap_or(app.webhook_url),
                         now.0,
                         keeps.transpose()?,
-                        update.validation.unwrap_or(app.validation).as_str()
+                        update.validation.unwrap_or(app.validation).as_str(),
+                        serde_json::to_string(&update.settings.unwrap_or(app.settings))?
                     ],
                     from_row,
                 )
@@ -299,12 +352,14 @@ impl Store {
 
 /// What ends with an app, in this order: ?1 the app, ?2 the most rows, ?3 now.
 const ENDINGS: [&str; 4] = [
-    "UPDATE access_grant SET revoked_at = ?3 WHERE grant_no IN
-       (SELECT grant_no FROM access_grant WHERE app_no = ?1 AND revoked_at IS NULL LIMIT ?2)",
+    "UPDATE access_grant SET revoked_at = coalesce(revoked_at, ?3), details = '{}' WHERE grant_no IN
+       (SELECT grant_no FROM access_grant
+        WHERE app_no = ?1 AND (revoked_at IS NULL OR details <> '{}') LIMIT ?2)",
     "UPDATE hook SET deleted_at = ?3, url = NULL, description = '' WHERE hook_no IN
        (SELECT hook_no FROM hook WHERE app_no = ?1 AND deleted_at IS NULL LIMIT ?2)",
     "UPDATE account SET deleted_at = ?3, status = 'deleted', name = '', credential = NULL,
-       username = NULL, server_url = NULL, home_url = NULL, last_error = NULL WHERE account_no IN
+       username = NULL, server_url = NULL, home_url = NULL, last_error = NULL, details = '{}',
+       staging_gen = NULL, staged_at = NULL WHERE account_no IN
        (SELECT account_no FROM account WHERE app_no = ?1 AND status <> 'deleted' LIMIT ?2)",
     "UPDATE collection SET deleted_at = ?3, name = NULL, details = '{}' WHERE collection_no IN
        (SELECT c.collection_no FROM account a JOIN collection c USING (account_no)
@@ -312,8 +367,9 @@ const ENDINGS: [&str; 4] = [
 ];
 
 /// What is erased then, in this order: ?1 the app, ?2 the most rows.
-const ERASURES: [&str; 14] = [
-    "UPDATE end_user SET external_id = 'erased ' || user_no WHERE user_no IN
+const ERASURES: [&str; 15] = [
+    "UPDATE end_user SET external_id = 'erased ' || user_no, name = NULL, details = '{}', password = NULL
+     WHERE user_no IN
        (SELECT user_no FROM end_user
         WHERE app_no = ?1 AND external_id <> 'erased ' || user_no LIMIT ?2)",
     "DELETE FROM hook_secret WHERE secret_no IN (SELECT s.secret_no
@@ -343,6 +399,9 @@ const ERASURES: [&str; 14] = [
     "DELETE FROM item WHERE (collection_no, item_key) IN
        (SELECT i.collection_no, i.item_key FROM account a JOIN collection c USING (account_no)
         JOIN item i USING (collection_no) WHERE a.app_no = ?1 LIMIT ?2)",
+    "DELETE FROM record WHERE (collection_no, ordinal, gen) IN
+       (SELECT r.collection_no, r.ordinal, r.gen FROM account a JOIN collection c USING (account_no)
+        JOIN record r USING (collection_no) WHERE a.app_no = ?1 LIMIT ?2)",
     "DELETE FROM change_body WHERE app_no = ?1 AND seq IN
        (SELECT seq FROM change_body WHERE app_no = ?1 ORDER BY seq LIMIT ?2)",
 ];

@@ -13,6 +13,7 @@ pub struct Error {
 enum Kind {
     NotFound(&'static str),
     Conflict(&'static str),
+    Stale { current: Option<u64> },
     KeyReused,
     Gone { oldest: u64 },
     Busy,
@@ -32,6 +33,10 @@ impl Error {
     /// The write contradicts what is stored.
     pub fn conflict(why: &'static str) -> Self {
         Self { kind: Kind::Conflict(why), source: None }
+    }
+
+    pub(crate) fn stale_at(current: Option<u64>) -> Self {
+        Self { kind: Kind::Stale { current }, source: None }
     }
 
     pub(crate) fn key_reused() -> Self {
@@ -86,6 +91,12 @@ impl Error {
         matches!(self.kind, Kind::Conflict(_))
     }
 
+    /// The version that a record has, when the write expected another one; the inner one is absent when
+    /// there is no such record.
+    pub fn stale(&self) -> Option<Option<u64>> {
+        if let Kind::Stale { current } = self.kind { Some(current) } else { None }
+    }
+
     /// Whether an idempotency key was used for another request before.
     pub fn is_key_reused(&self) -> bool {
         self.kind == Kind::KeyReused
@@ -117,6 +128,7 @@ impl fmt::Display for Error {
         match &self.kind {
             Kind::NotFound(what) => write!(f, "{what} not found"),
             Kind::Conflict(why) => f.write_str(why),
+            Kind::Stale { .. } => f.write_str("record was changed meanwhile; read it again"),
             Kind::KeyReused => f.write_str("idempotency key was used for another request"),
             Kind::Gone { oldest } => write!(f, "no longer kept; the oldest seq is {oldest}"),
             Kind::Busy => f.write_str("store is busy; try again in a moment"),

@@ -1,39 +1,79 @@
-//! Grants, which are the tokens of an installation, app or end user; and the end users themselves.
+//! Grants, which are the tokens of an installation, app or end user.
 
+mod ending;
+
+use serde_json::Value as Json;
+use tidings_core::change::NewChange;
 use tidings_core::clock::Timestamp;
-use tidings_core::id::{GrantId, UserId};
+use tidings_core::id::{Bits96, GrantId, UserId};
+use tidings_core::limits;
 
 use crate::app::{self, bits};
 use crate::sql::{Row, Sql, Value, values};
-use crate::{App, AuditEntry, Error, Result, Store, audit};
+use crate::user::external_id;
+use crate::{App, AuditEntry, Error, Result, Store, audit, journal};
+
+pub(crate) use ending::revoke_of_user;
 
 /// A token's last use is written down at most this often, ms.
 const LAST_USED_EVERY_MS: i64 = 60_000;
 
+fn use_every_ms(kind: GrantKind) -> i64 {
+    if kind == GrantKind::Session { limits::SESSION_WRITTEN_EVERY_MS } else { LAST_USED_EVERY_MS }
+}
+
 /// What a grant's token opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GrantKind {
     /// The whole installation.
     Owner,
     /// One app, within its scopes.
+    #[default]
     App,
     /// The Mobiscroll Connect surface, for one end user.
     Connect,
+    /// Nothing by itself: an authorization code, to be traded once.
+    Code,
+    /// Nothing by itself: a refresh token, to be traded once.
+    Refresh,
+    /// The Sync surface, for one end user, as long as it is used.
+    Session,
+    /// The Pryv surface: an access of a person or of what they let in.
+    Access,
 }
 
 impl GrantKind {
+    const ALL: [Self; 7] = [
+        Self::Owner,
+        Self::App,
+        Self::Connect,
+        Self::Code,
+        Self::Refresh,
+        Self::Session,
+        Self::Access,
+    ];
+
     /// The name used in the store and in APIs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Owner => "owner",
             Self::App => "app",
             Self::Connect => "connect",
+            Self::Code => "code",
+            Self::Refresh => "refresh",
+            Self::Session => "session",
+            Self::Access => "access",
         }
     }
 
     /// The reverse of [`GrantKind::as_str`].
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Owner, Self::App, Self::Connect].into_iter().find(|kind| kind.as_str() == text)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// Whether its tokens let a request in; the others are only traded for such tokens.
+    pub fn is_bearer(self) -> bool {
+        !matches!(self, Self::Code | Self::Refresh)
     }
 }
 
@@ -50,12 +90,18 @@ pub struct Grant {
     pub user_no: Option<i64>,
     /// Id of its end user.
     pub user_id: Option<UserId>,
+    /// The id by which the app itself knows its end user.
+    pub user_external_id: Option<String>,
+    /// Id of the grant that made it.
+    pub parent_id: Option<GrantId>,
     /// What it opens.
     pub kind: GrantKind,
     /// What people call it.
     pub name: String,
     /// What it may do.
     pub scopes: Vec<String>,
+    /// What its dialect keeps with it: a JSON object.
+    pub details: Json,
     /// The last digits of the token.
     pub hint: String,
     /// When it was created.
@@ -85,6 +131,8 @@ pub struct NewGrant {
     pub name: String,
     /// What it may do.
     pub scopes: Vec<String>,
+    /// What its dialect keeps with it: a JSON object.
+    pub details: Json,
     /// Hash of the token.
     pub token_hash: [u8; 32],
     /// The last digits of the token.
@@ -93,24 +141,23 @@ pub struct NewGrant {
     pub expires_at: Option<Timestamp>,
 }
 
-/// An end user of an app.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndUser {
-    /// Store key.
-    pub user_no: i64,
-    /// Its id.
-    pub id: UserId,
-    /// The id that the app itself uses; unique in the app.
-    pub external_id: String,
-    /// When it was created.
-    pub created_at: Timestamp,
+/// What to change about a grant; what is absent stays, an inner `None` clears.
+#[derive(Clone, Debug, Default)]
+pub struct GrantUpdate {
+    /// What people call it.
+    pub name: Option<String>,
+    /// What it may do.
+    pub scopes: Option<Vec<String>>,
+    /// What its dialect keeps with it: a JSON object.
+    pub details: Option<Json>,
+    /// When it stops working by itself.
+    pub expires_at: Option<Option<Timestamp>>,
 }
 
 const GRANT: &str = "SELECT t.grant_no, t.id, t.app_no, t.user_no, u.id, t.kind, t.name, t.scopes,
-    t.hint, t.created_at, t.expires_at, t.last_used_at, t.revoked_at
-  FROM access_grant t LEFT JOIN end_user u ON u.user_no = t.user_no";
-
-const USER: &str = "SELECT user_no, id, external_id, created_at FROM end_user";
+    t.hint, t.created_at, t.expires_at, t.last_used_at, t.revoked_at, u.external_id, p.id, t.details
+  FROM access_grant t LEFT JOIN end_user u ON u.user_no = t.user_no
+  LEFT JOIN access_grant p ON p.grant_no = t.parent_no";
 
 fn grant_from_row(row: &Row<'_>) -> Result<Grant> {
     let user_no: Option<i64> = row.get(3)?;
@@ -120,9 +167,15 @@ fn grant_from_row(row: &Row<'_>) -> Result<Grant> {
         app_no: row.get(2)?,
         user_no,
         user_id: user_no.map(|_| bits(row, 4).map(UserId)).transpose()?,
+        user_external_id: external_id(row, 13)?,
+        parent_id: row
+            .get::<Option<Vec<u8>>>(14)?
+            .and_then(|id| Bits96::from_bytes(&id))
+            .map(GrantId),
         kind: GrantKind::parse(&row.get::<String>(5)?).ok_or(Error::corrupt("grant"))?,
         name: row.get(6)?,
         scopes: serde_json::from_str(&row.get::<String>(7)?)?,
+        details: serde_json::from_str(&row.get::<String>(15)?)?,
         hint: row.get(8)?,
         created_at: Timestamp(row.get(9)?),
         expires_at: row.get::<Option<i64>>(10)?.map(Timestamp),
@@ -131,35 +184,27 @@ fn grant_from_row(row: &Row<'_>) -> Result<Grant> {
     })
 }
 
-fn user_from_row(row: &Row<'_>) -> Result<EndUser> {
-    Ok(EndUser {
-        user_no: row.get(0)?,
-        id: UserId(bits(row, 1)?),
-        external_id: row.get(2)?,
-        created_at: Timestamp(row.get(3)?),
-    })
-}
-
 fn find(sql: &Sql<'_>, condition: &str, values: &[Value<'_>]) -> Result<Option<Grant>> {
     sql.row(&format!("{GRANT} WHERE {condition}"), values, grant_from_row)
 }
 
 impl Store {
-    /// Creates a grant.
+    /// Creates a grant and appends `changes` to its app's journal.
     ///
     /// # Errors
     /// Conflict when its token exists already.
     pub async fn create_grant(
         &self,
         new: NewGrant,
+        changes: Vec<NewChange>,
         entry: AuditEntry,
         now: Timestamp,
     ) -> Result<Grant> {
-        self.write(2, move |tx| {
+        self.write(3 + 2 * changes.len(), move |tx| {
             let grant_no = tx.sql.row(
                 "INSERT INTO access_grant (id, app_no, user_no, parent_no, kind, name, scopes,
-                   token_hash, hint, created_at, expires_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+                   token_hash, hint, created_at, expires_at, details)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
                  RETURNING grant_no",
                 values![
                     new.id.0.to_bytes(),
@@ -173,9 +218,13 @@ impl Store {
                     new.hint,
                     now.0,
                     new.expires_at.map(|at| at.0),
+                    new.details.to_string(),
                 ],
                 |row| row.get::<i64>(0),
-            )?;
+            );
+            let grant_no =
+                grant_no.map_err(|error| app::taken(error, "this token exists already"))?;
+            journal::append_for(tx, new.app_no, changes, now)?;
             audit::insert(&tx.sql, new.app_no, &entry, now)?;
             find(&tx.sql, "t.grant_no = ?1", values![grant_no])?.ok_or(Error::not_found("key"))
         })
@@ -206,13 +255,12 @@ impl Store {
         .await
     }
 
-    /// Whether a token was ever granted, whether it still works or not.
+    /// The grant of a token, whether it still works or not.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn is_token_known(&self, token_hash: [u8; 32]) -> Result<bool> {
-        self.read(move |sql| Ok(find(sql, "t.token_hash = ?1", values![token_hash])?.is_some()))
-            .await
+    pub async fn grant_of_token(&self, token_hash: [u8; 32]) -> Result<Option<Grant>> {
+        self.read(move |sql| find(sql, "t.token_hash = ?1", values![token_hash])).await
     }
 
     /// A grant of an app by its id, whether it still works or not. Without an app: one of the
@@ -244,116 +292,108 @@ impl Store {
         .await
     }
 
-    /// Revokes a grant.
+    /// The newest key of an app that has this name and is not revoked.
     ///
     /// # Errors
-    /// When the commit fails.
-    pub async fn revoke_grant(
+    /// When the store cannot be read.
+    pub async fn grant_named(&self, app_no: i64, name: String) -> Result<Option<Grant>> {
+        self.read(move |sql| {
+            let of_app = app::of(Some(app_no));
+            let condition = format!(
+                "{of_app} AND t.kind = 'app' AND t.name = ?2 AND t.revoked_at IS NULL
+                 ORDER BY t.grant_no DESC LIMIT 1"
+            );
+            find(sql, &condition, values![app_no, name])
+        })
+        .await
+    }
+
+    /// Grants of an app that are not revoked and of one of `kinds`, oldest first; only those of one end
+    /// user when one is given.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn grants_of_kinds(
         &self,
-        grant: &Grant,
+        app_no: i64,
+        user_no: Option<i64>,
+        kinds: Vec<GrantKind>,
+        limit: usize,
+    ) -> Result<Vec<Grant>> {
+        let names: Vec<_> = kinds.iter().map(|kind| format!("'{}'", kind.as_str())).collect();
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.read(move |sql| {
+            sql.rows(
+                &format!(
+                    "{GRANT} WHERE t.app_no = ?1 AND t.revoked_at IS NULL AND t.kind IN ({})
+                       AND (CAST(?2 AS BIGINT) IS NULL OR t.user_no = ?2)
+                     ORDER BY t.grant_no LIMIT ?3",
+                    names.join(", ")
+                ),
+                values![app_no, user_no, limit],
+                grant_from_row,
+            )
+        })
+        .await
+    }
+
+    /// Changes a grant and appends `changes` to its app's journal.
+    ///
+    /// # Errors
+    /// Not found when it does not exist or was revoked.
+    pub async fn update_grant(
+        &self,
+        grant_no: i64,
+        update: GrantUpdate,
+        changes: Vec<NewChange>,
         entry: AuditEntry,
         now: Timestamp,
-    ) -> Result<()> {
-        let (grant_no, app_no) = (grant.grant_no, grant.app_no);
-        self.write(2, move |tx| {
+    ) -> Result<Grant> {
+        self.write(3 + 2 * changes.len(), move |tx| {
+            let found =
+                find(&tx.sql, "t.grant_no = ?1 AND t.revoked_at IS NULL", values![grant_no])?;
+            let grant = found.ok_or(Error::not_found("token"))?;
             tx.sql.run(
-                "UPDATE access_grant SET revoked_at = ?2 WHERE grant_no = ?1 AND revoked_at IS NULL",
-                values![grant_no, now.0],
+                "UPDATE access_grant SET name = ?2, scopes = ?3, details = ?4, expires_at = ?5
+                 WHERE grant_no = ?1",
+                values![
+                    grant_no,
+                    update.name.unwrap_or(grant.name),
+                    serde_json::to_string(&update.scopes.unwrap_or(grant.scopes))?,
+                    update.details.unwrap_or(grant.details).to_string(),
+                    update.expires_at.unwrap_or(grant.expires_at).map(|at| at.0),
+                ],
             )?;
-            audit::insert(&tx.sql, app_no, &entry, now)
+            journal::append_for(tx, grant.app_no, changes, now)?;
+            audit::insert(&tx.sql, grant.app_no, &entry, now)?;
+            find(&tx.sql, "t.grant_no = ?1", values![grant_no])?.ok_or(Error::not_found("token"))
         })
         .await
     }
 
     /// Whether the last use of a grant is old enough to be written down again.
     pub fn is_use_due(grant: &Grant, now: Timestamp) -> bool {
-        grant.last_used_at.is_none_or(|at| now.0 - at.0 >= LAST_USED_EVERY_MS)
+        grant.last_used_at.is_none_or(|at| now.0 - at.0 >= use_every_ms(grant.kind))
     }
 
-    /// Writes down that a grant was used, unless that was done within the last minute.
+    /// Writes down that a grant was used, unless that was done lately. A session lasts from then on as long
+    /// as an idle one may.
     ///
     /// # Errors
     /// When the commit fails.
-    pub async fn touch_grant(&self, grant_no: i64, now: Timestamp) -> Result<()> {
+    pub async fn touch_grant(&self, grant: &Grant, now: Timestamp) -> Result<()> {
+        let Grant { grant_no, kind, .. } = *grant;
+        let until = (kind == GrantKind::Session).then(|| now.plus_ms(limits::SESSION_IDLE_MS).0);
         self.write(1, move |tx| {
             tx.sql.run(
-                "UPDATE access_grant SET last_used_at = ?2
-                 WHERE grant_no = ?1 AND coalesce(last_used_at, 0) <= ?3",
-                values![grant_no, now.0, now.0 - LAST_USED_EVERY_MS],
+                "UPDATE access_grant SET last_used_at = ?2, expires_at = coalesce(?4, expires_at)
+                 WHERE grant_no = ?1 AND coalesce(last_used_at, 0) <= ?3
+                   AND (CAST(?4 AS BIGINT) IS NULL OR expires_at > ?2)",
+                values![grant_no, now.0, now.0 - use_every_ms(kind), until],
             )?;
             Ok(())
-        })
-        .await
-    }
-
-    /// Creates an end user, or finds the one with this external id; says which.
-    ///
-    /// # Errors
-    /// When the commit fails.
-    pub async fn upsert_user(
-        &self,
-        app_no: i64,
-        id: UserId,
-        external_id: String,
-        entry: AuditEntry,
-        now: Timestamp,
-    ) -> Result<(EndUser, bool)> {
-        self.write(2, move |tx| {
-            let created = tx.sql.run(
-                "INSERT INTO end_user (id, app_no, external_id, created_at) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (app_no, external_id) DO NOTHING",
-                values![id.0.to_bytes(), app_no, &external_id, now.0],
-            )? == 1;
-            if created {
-                audit::insert(&tx.sql, Some(app_no), &entry, now)?;
-            }
-            let user = tx.sql.row(
-                &format!("{USER} WHERE app_no = ?1 AND external_id = ?2"),
-                values![app_no, external_id],
-                user_from_row,
-            )?;
-            Ok((user.ok_or(Error::failed())?, created))
-        })
-        .await
-    }
-
-    /// An end user of an app by id.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn user_by_id(&self, app_no: i64, id: UserId) -> Result<Option<EndUser>> {
-        self.read(move |sql| {
-            sql.row(
-                &format!("{USER} WHERE app_no = ?1 AND id = ?2"),
-                values![app_no, id.0.to_bytes()],
-                user_from_row,
-            )
-        })
-        .await
-    }
-
-    /// An end user by store key.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn user(&self, user_no: i64) -> Result<Option<EndUser>> {
-        self.read(move |sql| {
-            sql.row(&format!("{USER} WHERE user_no = ?1"), values![user_no], user_from_row)
-        })
-        .await
-    }
-
-    /// End users of an app after store key `after`, oldest first.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn users(&self, app_no: i64, after: i64, limit: u32) -> Result<Vec<EndUser>> {
-        self.read(move |sql| {
-            sql.rows(
-                &format!("{USER} WHERE app_no = ?1 AND user_no > ?2 ORDER BY user_no LIMIT ?3"),
-                values![app_no, after, limit],
-                user_from_row,
-            )
         })
         .await
     }

@@ -1,6 +1,7 @@
 //! Hooks, their versions and secrets.
 
 mod access;
+mod find;
 mod write;
 
 use std::ops::ControlFlow;
@@ -13,7 +14,8 @@ use crate::app::bits;
 use crate::sql::{Row, Sql, Value, values};
 use crate::{Error, Result, Store};
 
-pub(crate) use write::{enable, set_status};
+pub use find::{ActiveHook, HookLike};
+pub(crate) use write::{enable, remove, set_status};
 
 /// A stored hook.
 #[derive(Clone, Debug)]
@@ -144,6 +146,8 @@ pub struct HookUpdate {
     pub status: Option<(HookStatus, Option<String>)>,
     /// Jump the backlog while changing the status, and note why.
     pub skip_backlog: Option<String>,
+    /// Give up what waits for its retry, too, for the same reason.
+    pub give_up_parked: bool,
 }
 
 /// Hooks that `[which]` narrows down, a row for each of their versions.

@@ -14,7 +14,7 @@ use tidings_core::{fault, limits};
 use crate::sql::{Row, Sql, values};
 use crate::{Error, Result, Store};
 
-pub(crate) use append::{Append, append, append_all, append_one};
+pub(crate) use append::{Append, append, append_all, append_for, append_one};
 
 /// Changes that one commit appended to one app's journal, in order of `seq`.
 #[derive(Debug)]

@@ -21,11 +21,13 @@ mod migrate;
 mod mirror;
 mod oauth_state;
 mod read;
+mod record;
 mod retention;
 mod settle;
 mod signing_key;
 mod sql;
 mod subscription;
+mod user;
 mod write_key;
 mod writer;
 
@@ -44,8 +46,8 @@ pub use cursor::{CursorRow, DispatchApp, NewReplay, ParkedRow};
 pub use delivery::{AttemptDetail, DeliveryRow, DeliveryStatus};
 pub use error::Error;
 pub use event_type::{EventType, NewEventType};
-pub use grant::{EndUser, Grant, GrantKind, NewGrant};
-pub use hook::{Hook, HookSecret, HookUpdate, NewHook, NewSecret};
+pub use grant::{Grant, GrantKind, GrantUpdate, NewGrant};
+pub use hook::{ActiveHook, Hook, HookLike, HookSecret, HookUpdate, NewHook, NewSecret};
 pub use journal::{Appended, Idempotency, Published};
 pub use ledger::{
     LedgerAttempt, LedgerBounds, LedgerCounts, LedgerEntry, LedgerPage, LedgerState, Picked, Picks,
@@ -54,10 +56,15 @@ pub use mirror::{
     Collection, CollectionWrite, Item, ItemVersion, ItemWrite, MirrorCommit, Superseded,
 };
 pub use oauth_state::OAuthState;
+pub use record::{
+    Deleted, Expect, Flip, NewRecordAccount, OpenRefresh, Record, RecordAccount, RecordChange,
+    RecordOrder, RecordPut, RecordQuery, RecordWrite, Staged,
+};
 pub use retention::{Gap, KeptApp, Trimmed};
 pub use settle::{AttemptRecord, CursorWrite, HookCount, ParkedWrite, Settle};
 pub use signing_key::{NewSigningKey, SigningKeyRow};
 pub use subscription::{NewSubscription, Subscription, SubscriptionStatus};
+pub use user::{EndUser, EndUserUpdate, NewEndUser};
 pub use write_key::{Claimed, WriteClaim};
 
 use database::Database;

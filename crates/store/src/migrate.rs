@@ -11,12 +11,14 @@ const SQLITE: &[(&str, &str)] = &[
     ("0001_spine", include_str!("../migrations/sqlite/0001_spine.sql")),
     ("0002_engine", include_str!("../migrations/sqlite/0002_engine.sql")),
     ("0003_providers", include_str!("../migrations/sqlite/0003_providers.sql")),
+    ("0004_records", include_str!("../migrations/sqlite/0004_records.sql")),
 ];
 
 const POSTGRES: &[(&str, &str)] = &[
     ("0001_spine", include_str!("../migrations/postgres/0001_spine.sql")),
     ("0002_engine", include_str!("../migrations/postgres/0002_engine.sql")),
     ("0003_providers", include_str!("../migrations/postgres/0003_providers.sql")),
+    ("0004_records", include_str!("../migrations/postgres/0004_records.sql")),
 ];
 
 fn migrations(engine: Engine) -> &'static [(&'static str, &'static str)] {

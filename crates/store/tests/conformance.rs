@@ -16,6 +16,8 @@ mod cursors;
 mod deliveries;
 #[path = "conformance/event_types.rs"]
 mod event_types;
+#[path = "conformance/grants.rs"]
+mod grants;
 #[path = "conformance/histories.rs"]
 mod histories;
 #[path = "conformance/hooks.rs"]
@@ -28,6 +30,8 @@ mod ledger;
 mod opening;
 #[path = "conformance/publish.rs"]
 mod publish;
+#[path = "conformance/records.rs"]
+mod records;
 #[path = "conformance/retention.rs"]
 mod retention;
 #[path = "conformance/support.rs"]
@@ -36,6 +40,8 @@ mod support;
 mod syncing;
 #[path = "conformance/tenants.rs"]
 mod tenants;
+#[path = "conformance/users.rs"]
+mod users;
 #[path = "conformance/watching.rs"]
 mod watching;
 #[path = "conformance/writing.rs"]
@@ -121,6 +127,31 @@ conformance! { [sqlite postgres] {
         the_mirror_is_read_in_order_of_bytes
         a_deleted_calendar_is_erased_and_may_come_back
         ids_and_store_keys_lead_to_each_other;
+    records:
+        a_record_account_is_one_per_external_id
+        a_write_is_seen_at_once_with_what_it_announces
+        a_record_is_written_only_as_expected
+        pages_by_ordinal_are_exact
+        records_are_read_by_start_and_by_last_change
+        a_bulk_job_is_seen_all_at_once
+        a_complete_job_deletes_what_nobody_listed_or_wrote
+        a_write_during_a_job_is_not_lost
+        an_abandoned_job_is_never_seen_and_a_new_one_works
+        records_of_a_deleted_account_are_erased_in_steps
+        a_deleted_apps_records_are_erased;
+    grants:
+        a_grant_is_kept_with_its_details_and_announced
+        what_a_token_made_ends_with_it_and_so_do_their_hooks
+        a_token_is_taken_by_one_of_many
+        a_session_lasts_while_it_is_used
+        grants_are_listed_by_kind_and_user
+        tokens_that_ended_long_ago_are_swept_from_the_leaves;
+    users:
+        a_user_is_created_once_per_name_and_told
+        users_without_a_name_are_many_and_cannot_be_guessed
+        a_deleted_user_takes_tokens_and_hooks_along_and_frees_the_name
+        a_person_is_an_app_and_its_user_or_neither
+        an_app_keeps_its_settings;
     connecting:
         an_oauth_state_is_used_once_and_expires
         an_identity_is_one_account_of_an_end_user

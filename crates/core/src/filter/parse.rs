@@ -5,7 +5,7 @@ use super::{Bound, Rule, Scalar, Test};
 use crate::json::{self, Inside, Lazy};
 use crate::limits;
 
-const WORDS: &str = "path with eq, in, prefix, exists, gt, gte, lt, lte; or and, or, not";
+const WORDS: &str = "path with eq, in, any_in, prefix, exists, gt, gte, lt, lte; or and, or, not";
 
 /// Why a filter is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -92,7 +92,7 @@ impl Parser {
         if members.len() == 1 {
             return refuse(
                 at,
-                "says nothing about its path: eq, in, prefix, exists, gt, gte, lt, lte",
+                "says nothing about its path: eq, in, any_in, prefix, exists, gt, gte, lt, lte",
             );
         }
         let mut tests = Vec::new();
@@ -107,15 +107,8 @@ impl Parser {
     fn test(&mut self, word: &str, value: &Lazy<'_>, at: &str) -> Result<Test> {
         let bound = match word {
             "eq" => return Ok(Test::OneOf(vec![scalar(value, at)?])),
-            "in" => {
-                let mut values = Vec::new();
-                for (place, value) in list(value, at, "values")?.iter().enumerate() {
-                    let at = format!("{at}/{place}");
-                    self.part(&at)?;
-                    values.push(scalar(value, &at)?);
-                }
-                return Ok(Test::OneOf(values));
-            }
+            "in" => return Ok(Test::OneOf(self.scalars(value, at)?)),
+            "any_in" => return Ok(Test::AnyOf(self.scalars(value, at)?)),
             "prefix" => {
                 return match value.inside() {
                     Some(Inside::Text(prefix)) => Ok(Test::Prefix(prefix.clone().into_owned())),
@@ -140,10 +133,20 @@ impl Parser {
             _ => refuse(at, "must be a number"),
         }
     }
+
+    fn scalars(&mut self, json: &Lazy<'_>, at: &str) -> Result<Vec<Scalar>> {
+        let mut values = Vec::new();
+        for (place, value) in list(json, at, "values")?.iter().enumerate() {
+            let at = format!("{at}/{place}");
+            self.part(&at)?;
+            values.push(scalar(value, &at)?);
+        }
+        Ok(values)
+    }
 }
 
 fn is_test(word: &str) -> bool {
-    ["eq", "in", "prefix", "exists", "gt", "gte", "lt", "lte"].contains(&word)
+    ["eq", "in", "any_in", "prefix", "exists", "gt", "gte", "lt", "lte"].contains(&word)
 }
 
 fn list<'l, 'a>(json: &'l Lazy<'a>, at: &str, what: &str) -> Result<&'l [Lazy<'a>]> {

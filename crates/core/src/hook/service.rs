@@ -34,6 +34,14 @@ pub struct Service {
     pub coalesce: Option<Coalesce>,
     /// When failures disable the hook.
     pub disable: DisableRule,
+    /// Whether a receiver that is down costs a probe now and then rather than its schedule.
+    pub breaker: bool,
+    /// Whether the waits of the schedule are lengthened by up to a fifth, by chance.
+    pub jitter: bool,
+    /// Whether a retry takes in what came after the delivery that failed, and comes early when a change
+    /// comes that need not wait for the least interval. Only for a hook whose deliveries go out one by one
+    /// and share requests.
+    pub merges: bool,
     /// What its deliveries are signed with.
     pub signing: Signing,
     /// What its requests carry to be let in, without the secrets.
@@ -84,6 +92,9 @@ impl Default for Service {
             on_exhausted: OnExhausted::default(),
             coalesce: None,
             disable: DisableRule::default(),
+            breaker: true,
+            jitter: true,
+            merges: false,
             signing: Signing::default(),
             access: AccessSummary::default(),
             consent: None,
@@ -222,17 +233,22 @@ pub struct Coalesce {
     pub batch_bytes_max: u64,
 }
 
+impl Coalesce {
+    /// All changes share requests, as many as may be, and nothing waits.
+    pub const PLAIN: Self = Self {
+        group: Grouping::All,
+        delay_ms: 0,
+        window_ms: 0,
+        max_wait_ms: 0,
+        min_interval_ms: 0,
+        batch_max: limits::BATCH_CHANGES_MAX,
+        batch_bytes_max: limits::BATCH_BYTES_MAX,
+    };
+}
+
 impl Default for Coalesce {
     fn default() -> Self {
-        Self {
-            group: Grouping::default(),
-            delay_ms: 0,
-            window_ms: 0,
-            max_wait_ms: 0,
-            min_interval_ms: 0,
-            batch_max: limits::BATCH_CHANGES_MAX,
-            batch_bytes_max: limits::BATCH_BYTES_MAX,
-        }
+        Self::PLAIN
     }
 }
 
@@ -245,6 +261,8 @@ pub enum Grouping {
     All,
     /// Those of one account.
     Account,
+    /// Those of one collection.
+    Collection,
     /// Those of one type.
     Type,
     /// Those of one account and type.
@@ -255,8 +273,8 @@ pub enum Grouping {
 
 impl Grouping {
     /// All groupings, for a format that can hold any changes in one request.
-    pub const EVERY: [Self; 5] =
-        [Self::All, Self::Account, Self::Type, Self::AccountType, Self::Item];
+    pub const EVERY: [Self; 6] =
+        [Self::All, Self::Account, Self::Collection, Self::Type, Self::AccountType, Self::Item];
 
     /// The group of a change: never empty, and it names its grouping, so that a parked range is found
     /// again when the hook groups otherwise by then.
@@ -267,6 +285,9 @@ impl Grouping {
         match self {
             Self::All => "all".into(),
             Self::Account => format!("account {account}"),
+            Self::Collection => {
+                format!("collection {}", subject.collection_no.unwrap_or_default())
+            }
             Self::Type => format!("type {kind}"),
             Self::AccountType => format!("account-type {account} {kind}"),
             Self::Item => format!("item {}", item_key(subject).unwrap_or_default()),

@@ -46,7 +46,7 @@ impl HookState {
         if let Some(at) = self.pace.wait(&self.hook.service, now) {
             return self.wait_until(at, now);
         }
-        let send = self.send_parked(matched, now, false);
+        let send = self.send_merged(now).or_else(|| self.send_parked(matched, now, false));
         if let Some(send) = send.or_else(|| self.send_next(now, false)) {
             self.pace.began(&self.hook.service, now);
             return Step::Do(Work::Send(send));
@@ -228,7 +228,7 @@ impl HookState {
         self.order.park(key, cursor_no, entry);
     }
 
-    fn send(&mut self, cursor_no: i64, sending: Sending) -> Send {
+    pub(super) fn send(&mut self, cursor_no: i64, sending: Sending) -> Send {
         if let Some(key) = sending.key {
             self.order.lock(key);
         }
@@ -239,7 +239,8 @@ impl HookState {
             cursor_no,
             members: sending.members.clone(),
             n: sending.attempts + 1,
-            changes: sending.changes.clone(),
+            // What is parked is read again, whatever a retry takes in.
+            changes: if sending.parked { Vec::new() } else { sending.changes.clone() },
         };
         self.sending.insert((cursor_no, sending.members.first_seq), sending);
         send
@@ -248,7 +249,7 @@ impl HookState {
 
 impl Sending {
     /// A delivery that is about to be sent.
-    fn new(members: Members) -> Self {
+    pub(super) fn new(members: Members) -> Self {
         Self {
             members,
             changes: Vec::new(),

@@ -145,7 +145,7 @@ impl Oracle {
         // What is parked has waited: its window was over, whatever the clock says since.
         let again = self.frozen.contains_key(&(send.hook_no, send.cursor_no, seqs[0]))
             || model.parked.contains_key(&delivery);
-        self.is_frozen(send, &seqs)?;
+        self.is_frozen(model, send, &seqs)?;
         self.is_no_repetition(&delivery)?;
         if model.hook(send.hook_no).is_some() && !is_test(model, send.app_no, seqs[0]) {
             let service = self.heard[&send.hook_no].service.clone();
@@ -179,7 +179,7 @@ impl Oracle {
 
     /// Retries have the members of the first attempt. Only an attempt that a crash made forgotten may
     /// be formed anew.
-    fn is_frozen(&mut self, send: &Send, seqs: &[u64]) -> Checked {
+    fn is_frozen(&mut self, model: &Model, send: &Send, seqs: &[u64]) -> Checked {
         // A resend has the members of whichever delivery was asked for.
         let delivery = key(send.hook_no, send.cursor_no, &send.members);
         let seqs = if self.asked_for.contains(&delivery) { &[] } else { seqs };
@@ -187,7 +187,8 @@ impl Oracle {
             let place = (send.hook_no, send.cursor_no, seq);
             let before = self.frozen.insert(place, send.members.clone());
             let Some(before) = before.filter(|before| *before != send.members) else { continue };
-            if self.rearranged.contains(&send.hook_no) {
+            let merges = model.hooks[&send.hook_no].hook.service.merges;
+            if merges || self.rearranged.contains(&send.hook_no) {
                 continue;
             }
             let what = format!("{before:?} became {:?}", send.members);

@@ -5,7 +5,7 @@
 
 use tidings_core::change::{NewChange, Origin, Subject};
 use tidings_core::clock::Timestamp;
-use tidings_core::format::{Format, Formats, RenderError};
+use tidings_core::format::{Format, Formats, Preset, RenderError};
 use tidings_core::hook::{
     Coalesce, DisableRule, Grouping, KeySource, OnExhausted, Ordering, Providers, Rate, Selection,
     Service, Span, pattern_covers,
@@ -268,7 +268,9 @@ pub(crate) fn some_selection(chance: &mut Chance) -> Selection {
         account_no: chance.percent(20).then(|| chance.ms(1, 3)),
         collection_no: None,
         echoes: false,
+        except: Vec::new(),
         filter: None,
+        named: Vec::new(),
         transform: None,
     }
 }
@@ -281,12 +283,10 @@ pub(crate) fn some_service(chance: &mut Chance, like: Option<&Service>) -> Servi
         2 => &[0, 1, 5, 10],
         _ => &[0, 5, 30, 60, 60],
     };
-    let fresh = Service {
-        ordering: some_ordering(chance),
-        coalesce: some_coalesce(chance),
-        ..Service::default()
-    };
-    let Service { ordering, coalesce, .. } = like.cloned().unwrap_or(fresh);
+    let (ordering, coalesce) = (some_ordering(chance), some_coalesce(chance));
+    let merges = ordering == Ordering::Hook && coalesce.is_some() && chance.percent(70);
+    let fresh = Service { ordering, coalesce, merges, ..Service::default() };
+    let Service { ordering, coalesce, merges, .. } = like.cloned().unwrap_or(fresh);
     Service {
         retry: Schedule::try_from(waits.to_vec()).unwrap(),
         concurrency: chance.between(1, 8) as u32,
@@ -299,6 +299,9 @@ pub(crate) fn some_service(chance: &mut Chance, like: Option<&Service>) -> Servi
             failures: chance.percent(20).then(|| chance.between(1, 20)),
             ..DisableRule::default()
         },
+        breaker: chance.percent(80),
+        jitter: chance.percent(80),
+        merges,
         ..Service::default()
     }
 }
@@ -344,6 +347,7 @@ pub(crate) fn formats() -> Formats {
         asks: pattern_covers,
         documents: |_, _| true,
         batches: &Grouping::EVERY,
+        preset: Preset::PLAIN,
         render: |_| Err(RenderError("the simulation renders nothing".into())),
     }])
 }

@@ -7,7 +7,7 @@ use tidings_core::change::types;
 use tidings_core::id::CollectionId;
 use tidings_core::limits::SYNC_TROUBLE_MAX;
 use tidings_providers::error::ProviderError;
-use tidings_providers::listed::Listed;
+use tidings_providers::listed::{self, Listed};
 use tidings_store::{AuditEntry, Collection, CollectionWrite, Look};
 
 use super::Stop;
@@ -154,7 +154,10 @@ impl Pass<'_> {
             return Ok(());
         }
         let collection_no = collection.collection_no;
-        let change = self.teller.account.baseline_done.then(|| {
+        // What only the provider's own object says is kept, but no change to tell.
+        let known = serde_json::from_str(&collection.details).unwrap_or_default();
+        let differs = collection.name != name || listed::seen(known) != calendar.seen();
+        let change = (differs && self.teller.account.baseline_done).then(|| {
             let part = part(collection.id, calendar);
             self.teller.calendar(types::CALENDAR_UPDATED, part, Some(collection_no))
         });

@@ -25,7 +25,7 @@ async fn perform(world: &World, errand: Errand) -> Result<Option<Item>, Refusal>
     match Errands::new(Arc::new(world.watched.providers())).perform(errand).await? {
         Reply::Item(item) => Ok(Some(item)),
         Reply::Done => Ok(None),
-        Reply::Connected { .. } => panic!("no exchange was asked for"),
+        Reply::Connected { .. } | Reply::Called(_) => panic!("no such thing was asked for"),
     }
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tidings_core::change::{NewChange, Origin, Subject};
 use tidings_core::clock::{Clock, Timestamp};
 use tidings_core::egress::EgressPolicy;
-use tidings_core::format::{Format, Formats, RenderError, RenderInput, Rendered};
+use tidings_core::format::{Format, Formats, Preset, RenderError, RenderInput, Rendered};
 use tidings_core::hook::{Grouping, Providers, Selection, Service, pattern_covers};
 use tidings_core::id::{AppId, ChangeId, HookId, Ids};
 use tidings_core::retry::Schedule;
@@ -16,6 +16,8 @@ use tidings_core::seal::{Keyring, Place};
 use tidings_core::sign::Secret;
 use tidings_engine::egress::{Egress, Resolver, Tls};
 use tidings_engine::run::{Engine, EngineParts};
+use tidings_engine::sync::Providers;
+use tidings_providers::settings::Settings;
 use tidings_store::{AuditEntry, Hook, NewApp, NewHook, NewSecret, Store};
 use tidings_testkit::receiver::{Received, TestReceiver};
 use tokio::sync::watch;
@@ -98,6 +100,14 @@ impl World {
         Running { stop, task }
     }
 
+    /// What errands need.
+    pub(crate) fn providers(&self) -> Arc<Providers> {
+        let egress = Egress::new(EgressPolicy::dev(), Resolver::System, Tls::public());
+        let (store, keyring) = (self.store.clone(), self.keyring.clone());
+        let (clock, ids, settings) = (self.clock.clone(), self.ids.clone(), Settings::default());
+        Arc::new(Providers::new(store, Arc::new(egress), keyring, clock, ids, settings))
+    }
+
     /// A hook with these triggers and retry waits, in seconds.
     pub(crate) async fn hook(&self, triggers: &[&str], waits: &[u32]) -> Hook {
         self.hook_after(triggers, waits, None).await
@@ -157,7 +167,9 @@ impl World {
                 account_no: None,
                 collection_no: None,
                 echoes: false,
+                except: Vec::new(),
                 filter: None,
+                named: Vec::new(),
                 transform: None,
             },
             expires_at: None,
@@ -258,7 +270,8 @@ pub(crate) fn audit(action: &'static str) -> AuditEntry {
     }
 }
 
-/// A format that sends bodies as they are, with commas between them, and panics at changes of type `bug`.
+/// A format that sends bodies as they are, with commas between them, says which named filters took them,
+/// and panics at changes of type `bug`.
 const PLAIN: Format = Format {
     name: "plain",
     version: 1,
@@ -266,12 +279,18 @@ const PLAIN: Format = Format {
     asks: pattern_covers,
     documents: |_, _| true,
     batches: &[Grouping::All],
+    preset: Preset::PLAIN,
     render: plain,
 };
 
 fn plain(input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
     assert_ne!(input.changes[0].new.kind, "bug", "a planted panic");
+    let names: Vec<String> = input.named.iter().map(|names| names.join(",")).collect();
     let bodies: Vec<&[u8]> = input.changes.iter().map(|change| &change.new.body[..]).collect();
     let body = Bytes::from(bodies.join(&b","[..]));
-    Ok(Rendered { headers: Vec::new(), content_type: Some("application/json"), body })
+    let headers = match names.is_empty() {
+        true => Vec::new(),
+        false => vec![("x-names", names.join(";"))],
+    };
+    Ok(Rendered { headers, content_type: Some("application/json"), body })
 }

@@ -7,7 +7,7 @@ use super::address;
 use super::error::{Call, refused, unreadable};
 use crate::error::ProviderError;
 use crate::http::{Request, Response};
-use crate::listed::Listed;
+use crate::listed::{Listed, ORIGINAL};
 use crate::oauth::Identity;
 use crate::settings::GoogleSettings;
 
@@ -47,16 +47,18 @@ pub fn parse_list(response: &Response, continued: bool) -> Result<CalendarPage, 
         return Err(refused(response, WHAT, call));
     }
     let list: List = response.read().ok_or_else(|| unreadable(WHAT))?;
+    let entries = list.items.into_iter().map(|item| Some((Entry::deserialize(&item).ok()?, item)));
+    let entries: Vec<_> = entries.collect::<Option<_>>().ok_or_else(|| unreadable(WHAT))?;
     let mut page = CalendarPage {
         next_page: list.next_page_token,
         token: list.next_sync_token,
         ..CalendarPage::default()
     };
-    for entry in list.items {
+    for (entry, item) in entries {
         if entry.deleted {
             page.gone.push(entry.id);
         } else {
-            page.listed.push(entry.listed());
+            page.listed.push(entry.listed(item));
         }
     }
     Ok(page)
@@ -86,7 +88,7 @@ pub fn parse_identity(response: &Response) -> Result<Identity, ProviderError> {
 #[serde(rename_all = "camelCase")]
 struct List {
     #[serde(default)]
-    items: Vec<Entry>,
+    items: Vec<Value>,
     next_page_token: Option<String>,
     next_sync_token: Option<String>,
 }
@@ -107,7 +109,7 @@ struct Entry {
 }
 
 impl Entry {
-    fn listed(self) -> Listed {
+    fn listed(self, original: Value) -> Listed {
         let role = self.access_role.as_deref().unwrap_or_default();
         let mut details = Map::new();
         let mut tell = |name: &str, value: Value| details.insert(name.into(), value);
@@ -119,6 +121,7 @@ impl Entry {
         if let Some(zone) = self.time_zone {
             tell("time_zone", zone.into());
         }
+        tell(ORIGINAL, original);
         let name = self.summary_override.or(self.summary).unwrap_or_default();
         Listed {
             watchable: is_watchable(&self.id),
@@ -174,9 +177,10 @@ mod tests {
         let main = &page.listed[0];
         assert!(main.primary);
         assert_eq!(
-            main.details,
+            main.seen(),
             json!({ "color": "#9fe1e7", "time_zone": "Europe/Berlin", "writable": true, "primary": true })
         );
+        assert_eq!(main.details[ORIGINAL], body["items"][0], "google's own entry is kept whole");
         let writable = page.listed.iter().map(|calendar| &calendar.details["writable"]);
         assert_eq!(writable.collect::<Vec<_>>(), [true, false, false, true]);
     }

@@ -2,13 +2,13 @@
 //! two lists.
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::error::read;
 use super::preferring;
 use crate::error::ProviderError;
 use crate::http::{Request, Response, below};
-use crate::listed::Listed;
+use crate::listed::{Listed, ORIGINAL};
 use crate::oauth::Identity;
 use crate::settings::MicrosoftSettings;
 
@@ -23,7 +23,7 @@ pub struct Page {
 
 #[derive(Deserialize)]
 struct Body {
-    value: Vec<Calendar>,
+    value: Vec<Value>,
     #[serde(rename = "@odata.nextLink")]
     next: Option<String>,
 }
@@ -81,18 +81,29 @@ pub fn list_request(settings: &MicrosoftSettings) -> Request {
 /// # Errors
 /// See [`ProviderError`].
 pub fn parse_list(response: &Response, owner: Option<&str>) -> Result<Page, ProviderError> {
-    let body: Body = read(response, "listing the calendars")?;
-    let calendars = body.value.into_iter().map(|calendar| listed(calendar, owner)).collect();
+    const WHAT: &str = "listing the calendars";
+    let body: Body = read(response, WHAT)?;
+    let calendars = body.value.into_iter().map(|original| {
+        Some(listed(Calendar::deserialize(&original).ok()?, original, owner))
+    });
+    let calendars = calendars.collect::<Option<_>>();
+    let calendars = calendars.ok_or_else(|| {
+        ProviderError::retry(format!("{WHAT}: microsoft graph's answer is no list of calendars"))
+    })?;
     Ok(Page { calendars, next: body.next })
 }
 
-fn listed(calendar: Calendar, owner: Option<&str>) -> Listed {
+fn listed(calendar: Calendar, mut original: Value, owner: Option<&str>) -> Listed {
     let primary = calendar.is_default_calendar.unwrap_or(false);
     let color = calendar.hex_color.filter(|color| !color.is_empty());
     let of_other = match (owner, calendar.owner.and_then(|owner| owner.address)) {
         (Some(own), Some(address)) => !own.eq_ignore_ascii_case(&address),
         _ => false,
     };
+    if let Some(members) = original.as_object_mut() {
+        // They belong to the answer that it came in.
+        members.retain(|name, _| !name.contains("@odata."));
+    }
     Listed {
         external_id: calendar.id,
         name: calendar.name.unwrap_or_default(),
@@ -100,6 +111,7 @@ fn listed(calendar: Calendar, owner: Option<&str>) -> Listed {
             "color": color,
             "writable": calendar.can_edit.unwrap_or(false),
             "primary": primary,
+            ORIGINAL: original,
         }),
         primary,
         watchable: !of_other,
@@ -122,7 +134,7 @@ mod tests {
                   "isDefaultCalendar": true, "owner": { "address": "Ann@example.com" } },
                 { "id": "BBMk=", "name": "Team", "hexColor": "#ff0000", "canEdit": false,
                   "owner": { "address": "bob@example.com" } },
-                { "id": "CCMk=" },
+                { "id": "CCMk=", "@odata.id": "https://graph.microsoft.com/v1.0/users('u')" },
             ],
             "@odata.nextLink": "https://graph.microsoft.com/v1.0/me/calendars?$skip=3",
         });
@@ -141,8 +153,13 @@ mod tests {
             ]
         );
         assert_eq!(
-            page.calendars[1].details,
+            page.calendars[1].seen(),
             json!({ "color": "#ff0000", "writable": false, "primary": false })
+        );
+        assert_eq!(
+            page.calendars[2].details[ORIGINAL],
+            json!({ "id": "CCMk=" }),
+            "graph's own calendar is kept, without what belongs to the answer"
         );
         assert!(page.next.unwrap().ends_with("skip=3"));
         let last = parse_list(&answer(200, r#"{"value":[]}"#), None).unwrap();

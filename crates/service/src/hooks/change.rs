@@ -3,13 +3,15 @@
 use serde_json::json;
 use tidings_core::access::Access;
 use tidings_core::change::{NewChange, Origin, Subject, types};
-use tidings_core::hook::{Consent, HookStatus, Providers};
-use tidings_core::id::{ChangeId, HookId};
+use tidings_core::format::{Format, OnEnable};
+use tidings_core::hook::{Consent, HookStatus, Providers, Selection};
+use tidings_core::id::{ChangeId, CollectionId, HookId};
 use tidings_core::sign::Scheme;
 use tidings_store::{self as store, HookUpdate};
 
 use super::access::Reach;
-use super::selecting::{check_filter, check_transform};
+use super::check::NamedFilter;
+use super::selecting::{check_except, check_filter, check_named, check_transform};
 use super::serving::{Serving, serving};
 use super::{Hook, check_triggers, consent};
 use crate::validate::Checks;
@@ -30,6 +32,10 @@ pub struct HookChanges {
     pub echoes: Option<bool>,
     /// A new filter as JSON text, from the app's next change on; `Some(None)`: none any more.
     pub filter: Option<Option<String>>,
+    /// New named filters, all of them, from the app's next change on; empty: none any more.
+    pub named: Option<Vec<NamedFilter>>,
+    /// The calendars left out, all of them, from the app's next change on.
+    pub except_calendars: Option<Vec<CollectionId>>,
     /// A new transform, also for parked deliveries; `Some(None)`: none any more.
     pub transform: Option<Option<String>>,
     /// How it is served; applies to parked deliveries too.
@@ -41,8 +47,10 @@ pub struct HookChanges {
 /// Where an enabled hook goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EnableFrom {
-    /// Where it stood: everything that waits is delivered.
+    /// As the preset of its format says; by most, the backlog.
     #[default]
+    Usual,
+    /// Where it stood: everything that waits is delivered.
     Backlog,
     /// At the end of the journal: what waits is skipped, visibly.
     Now,
@@ -65,7 +73,11 @@ impl Service {
             true => self.open_access(&hook).await?,
             false => Access::default(),
         };
-        let update = self.check_changes(&hook, access, changes)?;
+        let except = match &changes.except_calendars {
+            Some(calendars) => Some(self.collection_nos(caller, calendars).await?),
+            None => None,
+        };
+        let update = self.check_changes(&hook, access, except, changes)?;
         if update.service.as_ref().is_some_and(|service| service.signing.has(Scheme::V1a)) {
             self.ensure_signing_key(hook.app_no, hook.app_id).await?;
         }
@@ -86,10 +98,19 @@ impl Service {
         let hook = self.find_hook(caller, id).await?;
         self.vet_target(caller, &hook)?;
         consent::must_not_want(&hook)?;
-        let skip = (from == EnableFrom::Now).then(|| "enabled from now on".to_owned());
+        let format = self.formats.get(&hook.selection().format);
+        let usual = format.map_or(OnEnable::Backlog, |format| format.preset.from_on_enable);
+        let now = match from {
+            EnableFrom::Usual => usual == OnEnable::Now,
+            EnableFrom::Backlog => false,
+            EnableFrom::Now => true,
+        };
+        let skip = now.then(|| "enabled from now on".to_owned());
         let update = HookUpdate {
             status: Some((HookStatus::Active, None)),
             skip_backlog: skip,
+            // A dialect that forgets what was missed forgets what it would try again, too.
+            give_up_parked: usual == OnEnable::Now,
             ..HookUpdate::default()
         };
         self.write_hook(caller, &hook, update, "hook.enable").await
@@ -168,34 +189,17 @@ impl Service {
         &self,
         hook: &store::Hook,
         access: Access,
+        except: Option<Vec<i64>>,
         changes: HookChanges,
     ) -> Result<HookUpdate> {
         let mut checks = Checks::default();
+        let current = hook.selection();
+        let format = self.formats.get(&current.format);
         if let Some(url) = &changes.url {
-            checks.url("/url", url, &self.egress);
+            self.check_url(&mut checks, format, url);
         }
         checks.text("/description", changes.description.as_deref().unwrap_or_default());
-        let current = hook.selection();
-        let mut selection = current.clone();
-        if let Some(triggers) = changes.triggers {
-            match self.formats.get(&current.format) {
-                Some(format) => check_triggers(&mut checks, format, &triggers),
-                None => checks.refuse("/triggers", "format", "its format is not served any more"),
-            }
-            selection.triggers = triggers;
-        }
-        selection.providers = changes.providers.unwrap_or(selection.providers);
-        selection.echoes = changes.echoes.unwrap_or(selection.echoes);
-        if let Some(filter) = changes.filter {
-            selection.filter = filter.and_then(|filter| check_filter(&mut checks, &filter));
-        }
-        if let Some(transform) = changes.transform {
-            if let Some(source) = &transform {
-                check_transform(&mut checks, source);
-            }
-            selection.transform = transform;
-        }
-        let format = self.formats.get(&current.format);
+        let selection = select_anew(&mut checks, current, format, except, &changes);
         let mut service = serving(&mut checks, hook.service.clone(), format, changes.serving);
         let moved = changes.url.is_some() && changes.url != hook.url;
         if moved && self.leaves_origin(hook, changes.url.as_deref()) {
@@ -213,7 +217,42 @@ impl Service {
             selection: Some(selection).filter(|selection| selection != current),
             access: given.then(|| self.seal_access(hook.app_id, &access, self.now())),
             status: if asked { consent::waiting(hook) } else { None },
-            skip_backlog: None,
+            ..HookUpdate::default()
         })
     }
+}
+
+/// What a hook selects once `changes` are made; `except` are the store keys of those left out.
+fn select_anew(
+    checks: &mut Checks,
+    current: &Selection,
+    format: Option<&Format>,
+    except: Option<Vec<i64>>,
+    changes: &HookChanges,
+) -> Selection {
+    let mut selection = current.clone();
+    if let Some(triggers) = &changes.triggers {
+        match format {
+            Some(format) => check_triggers(checks, format, triggers),
+            None => checks.refuse("/triggers", "format", "its format is not served any more"),
+        }
+        selection.triggers.clone_from(triggers);
+    }
+    selection.providers = changes.providers.unwrap_or(selection.providers);
+    selection.echoes = changes.echoes.unwrap_or(selection.echoes);
+    if let Some(filter) = &changes.filter {
+        selection.filter = filter.as_deref().and_then(|filter| check_filter(checks, filter));
+    }
+    if let Some(named) = &changes.named {
+        selection.named = check_named(checks, named);
+    }
+    check_except(checks, changes.except_calendars.as_deref().unwrap_or_default());
+    selection.except = except.unwrap_or(selection.except);
+    if let Some(transform) = &changes.transform {
+        if let Some(source) = transform {
+            check_transform(checks, source);
+        }
+        selection.transform.clone_from(transform);
+    }
+    selection
 }

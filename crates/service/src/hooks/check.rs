@@ -4,15 +4,16 @@ use tidings_core::access::Access;
 use tidings_core::clock::Timestamp;
 use tidings_core::filter::Filter;
 use tidings_core::format::{Format, FormatRef};
-use tidings_core::hook::{self, Providers, Selection};
+use tidings_core::hook::{self, Named, Providers, Selection};
 use tidings_core::id::{AccountId, CollectionId, UserId};
+use tidings_core::limits;
 use tidings_core::sign::Secret;
 use tidings_store as store;
 
 use super::access::Reach;
 use super::check_triggers;
-use super::selecting::{check_filter, check_transform};
-use super::serving::{Serving, serving};
+use super::selecting::{check_except, check_filter, check_named, check_transform};
+use super::serving::{Serving, preset, serving};
 use crate::validate::Checks;
 use crate::{Caller, Error, Result, Service};
 
@@ -48,10 +49,15 @@ pub struct NewHook {
     pub account: Option<AccountId>,
     /// Only changes of this calendar.
     pub calendar: Option<CollectionId>,
+    /// No changes of these calendars, at most [`limits::HOOK_EXCEPT_MAX`].
+    pub except_calendars: Vec<CollectionId>,
     /// Whether it also takes the echoes of writes through our own API; not when absent.
     pub echoes: Option<bool>,
     /// Only changes whose content is like this: a [`tidings_core::filter`], as JSON text.
     pub filter: Option<String>,
+    /// Only changes whose content is like at least one of these, at most [`limits::HOOK_NAMED_MAX`], unless
+    /// there are none.
+    pub named: Vec<NamedFilter>,
     /// A script that reshapes body and headers before they are signed.
     pub transform: Option<String>,
     /// Its id in its dialect.
@@ -68,6 +74,21 @@ pub struct NewHook {
     pub from: HookFrom,
 }
 
+/// A filter with a name, which the hook's format is told with the changes that it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedFilter {
+    /// Its name, unique in the hook.
+    pub name: String,
+    /// What it takes: a [`tidings_core::filter`], as JSON text.
+    pub filter: String,
+}
+
+impl From<Named> for NamedFilter {
+    fn from(named: Named) -> Self {
+        Self { name: named.name, filter: named.filter.into() }
+    }
+}
+
 /// A hook that passed the checks.
 #[derive(Clone, Debug)]
 pub(crate) struct Checked {
@@ -79,8 +100,10 @@ pub(crate) struct Checked {
     pub(crate) user: Option<UserId>,
     pub(crate) account: Option<AccountId>,
     pub(crate) calendar: Option<CollectionId>,
+    pub(crate) except_calendars: Vec<CollectionId>,
     pub(crate) echoes: bool,
     pub(crate) filter: Option<Filter>,
+    pub(crate) named: Vec<Named>,
     pub(crate) transform: Option<String>,
     pub(crate) external_id: Option<String>,
     pub(crate) service: hook::Service,
@@ -93,8 +116,10 @@ pub(crate) struct Checked {
 impl Service {
     pub(crate) fn check_new_hook(&self, app: &store::App, input: NewHook) -> Result<Checked> {
         let mut checks = Checks::default();
+        let format =
+            self.check_format(&mut checks, input.format.as_deref().unwrap_or(FORMAT_DEFAULT));
         match &input.url {
-            Some(url) => checks.url("/url", url, &self.egress),
+            Some(url) => self.check_url(&mut checks, format, url),
             None if app.webhook_url.is_none() => {
                 checks.refuse("/url", "required", "must be given, for the app has no webhook_url");
             }
@@ -103,16 +128,17 @@ impl Service {
         checks.text("/description", input.description.as_deref().unwrap_or_default());
         checks.optional_name("/external_id", input.external_id.as_deref());
         checks.future("/expires_at", input.expires_at, self.now());
-        let format =
-            self.check_format(&mut checks, input.format.as_deref().unwrap_or(FORMAT_DEFAULT));
         if let Some(format) = format {
             check_triggers(&mut checks, format, &input.triggers);
         }
         let filter = input.filter.as_deref().and_then(|filter| check_filter(&mut checks, filter));
+        let named = check_named(&mut checks, &input.named);
+        check_except(&mut checks, &input.except_calendars);
         if let Some(transform) = &input.transform {
             check_transform(&mut checks, transform);
         }
-        let mut service = serving(&mut checks, hook::Service::default(), format, input.serving);
+        let begins = format.map_or_else(hook::Service::default, |format| preset(&format.preset));
+        let mut service = serving(&mut checks, begins, format, input.serving);
         let access = Access::default();
         let access = self.check_reach(&mut checks, &mut service, access, input.reach, true);
         let secret = self.secret_or_new(&mut checks, input.secret.as_deref());
@@ -130,8 +156,10 @@ impl Service {
             user: input.user,
             account: input.account,
             calendar: input.calendar,
+            except_calendars: input.except_calendars,
             echoes: input.echoes.unwrap_or_default(),
             filter,
+            named,
             transform: input.transform,
             external_id: input.external_id,
             service,
@@ -143,6 +171,16 @@ impl Service {
                 HookFrom::Seq(seq) => Some(seq.saturating_sub(1)),
             },
         })
+    }
+
+    /// A URL that is fit to be sent to, or any text, as the format has it.
+    pub(super) fn check_url(&self, checks: &mut Checks, format: Option<&Format>, url: &str) {
+        if !format.is_some_and(|format| format.preset.any_url) {
+            checks.url("/url", url, &self.egress);
+        } else if url.is_empty() || url.len() > limits::URL_BYTES_MAX || url.contains('\0') {
+            let why = format!("must be a text of 1 to {} bytes", limits::URL_BYTES_MAX);
+            checks.refuse("/url", "length", why);
+        }
     }
 
     pub(super) fn check_format(&self, checks: &mut Checks, text: &str) -> Option<&Format> {
@@ -166,13 +204,10 @@ impl Service {
             None => None,
         };
         let collection_no = match checked.calendar {
-            Some(calendar) => {
-                let app_no = caller.app()?.app_no;
-                let found = self.store.collection_place(app_no, calendar).await?;
-                Some(found.ok_or(Error::NotFound("calendar"))?)
-            }
+            Some(calendar) => Some(self.collection_no(caller, calendar).await?),
             None => None,
         };
+        let except = self.collection_nos(caller, &checked.except_calendars).await?;
         Ok(Selection {
             format: checked.format.clone(),
             triggers: checked.triggers.clone(),
@@ -181,8 +216,28 @@ impl Service {
             account_no,
             collection_no,
             echoes: checked.echoes,
+            except,
             filter: checked.filter.clone(),
+            named: checked.named.clone(),
             transform: checked.transform.clone(),
         })
+    }
+
+    /// Store keys of calendars in the caller's app.
+    pub(super) async fn collection_nos(
+        &self,
+        caller: &Caller,
+        calendars: &[CollectionId],
+    ) -> Result<Vec<i64>> {
+        let mut found = Vec::with_capacity(calendars.len());
+        for calendar in calendars {
+            found.push(self.collection_no(caller, *calendar).await?);
+        }
+        Ok(found)
+    }
+
+    async fn collection_no(&self, caller: &Caller, calendar: CollectionId) -> Result<i64> {
+        let found = self.store.collection_place(caller.app()?.app_no, calendar).await?;
+        found.ok_or(Error::NotFound("calendar"))
     }
 }

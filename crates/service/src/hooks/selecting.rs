@@ -7,11 +7,12 @@ use serde_json::json;
 use tidings_core::change::{Change, NewChange, Origin, Subject, is_type, types};
 use tidings_core::filter::{Filter, Reading};
 use tidings_core::format::{Format, FormatRef, RenderInput, Rendered};
-use tidings_core::id::{ChangeId, DeliveryId, HookId};
+use tidings_core::hook::Named;
+use tidings_core::id::{ChangeId, CollectionId, DeliveryId, HookId};
 use tidings_core::limits;
 use tidings_transform::{Input, Script, TransformError};
 
-use super::check::FORMAT_DEFAULT;
+use super::check::{FORMAT_DEFAULT, NamedFilter};
 use crate::validate::Checks;
 use crate::{Caller, Error, Result, Scope, Service};
 
@@ -123,6 +124,7 @@ impl Service {
             hook_external_id: None,
             delivery: DeliveryId(self.ids.next(now)),
             changes: std::slice::from_ref(change),
+            named: &[],
             now,
         };
         (format.render)(&input).map_err(|error| Error::Conflict(error.to_string()))
@@ -157,6 +159,38 @@ pub(super) fn check_filter(checks: &mut Checks, source: &str) -> Option<Filter> 
             checks.refuse(format!("/filter{}", error.pointer), "filter", error.why);
             None
         }
+    }
+}
+
+/// Checks named filters: few, each with a name of its own.
+pub(super) fn check_named(checks: &mut Checks, named: &[NamedFilter]) -> Vec<Named> {
+    if named.len() > limits::HOOK_NAMED_MAX {
+        let why = format!("must be at most {}", limits::HOOK_NAMED_MAX);
+        checks.refuse("/named", "count", why);
+        return Vec::new();
+    }
+    let mut checked: Vec<Named> = Vec::with_capacity(named.len());
+    for (place, NamedFilter { name, filter }) in named.iter().enumerate() {
+        let at = format!("/named/{place}");
+        checks.name(&format!("{at}/name"), name);
+        if checked.iter().any(|before| before.name == *name) {
+            checks.refuse(format!("{at}/name"), "unique", "is given twice");
+        }
+        match Filter::parse(filter) {
+            Ok(filter) => checked.push(Named { name: name.clone(), filter }),
+            Err(error) => {
+                checks.refuse(format!("{at}/filter{}", error.pointer), "filter", error.why);
+            }
+        }
+    }
+    checked
+}
+
+/// Checks the calendars that a hook leaves out: few.
+pub(super) fn check_except(checks: &mut Checks, calendars: &[CollectionId]) {
+    if calendars.len() > limits::HOOK_EXCEPT_MAX {
+        let why = format!("must be at most {}", limits::HOOK_EXCEPT_MAX);
+        checks.refuse("/except_calendars", "count", why);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Checking how a hook is to be served: retries, limits, order, coalescing and when it is disabled.
 
-use tidings_core::format::Format;
+use tidings_core::format::{Format, Preset};
 use tidings_core::hook::{
     self, Coalesce, DisableRule, Grouping, KeySource, OnExhausted, Ordering, Rate,
 };
@@ -30,6 +30,12 @@ pub struct Serving {
     pub coalesce: Option<Option<Coalescing>>,
     /// When failures disable the hook.
     pub disable: Option<DisableRule>,
+    /// Whether a receiver that is down costs a probe now and then rather than its schedule.
+    pub breaker: Option<bool>,
+    /// Whether waits are lengthened by chance.
+    pub jitter: Option<bool>,
+    /// Whether a retry takes later changes in; needs `ordering` hook and changes that share requests.
+    pub merges: Option<bool>,
 }
 
 /// Which deliveries of a hook wait for one another.
@@ -60,6 +66,26 @@ pub struct Coalescing {
     pub batch_max: Option<u32>,
     /// Bytes of the changes' data in one request.
     pub batch_bytes_max: Option<u64>,
+}
+
+/// How hooks of a format begin.
+pub(super) fn preset(preset: &Preset) -> hook::Service {
+    let plain = hook::Service::default();
+    let retry = preset.retry.and_then(|waits| Schedule::try_from(waits.to_vec()).ok());
+    hook::Service {
+        retry: retry.unwrap_or(plain.retry),
+        ordering: if preset.one_by_one { Ordering::Hook } else { plain.ordering },
+        on_exhausted: match preset.stops_when_exhausted {
+            true => OnExhausted::Stop,
+            false => plain.on_exhausted,
+        },
+        coalesce: preset.coalesce,
+        disable: preset.disable.unwrap_or(plain.disable),
+        breaker: preset.breaker,
+        jitter: preset.jitter,
+        merges: preset.merges,
+        ..hook::Service::default()
+    }
 }
 
 /// How a hook is served, from what it is and what is asked. `format` is the hook's, when it is known.
@@ -99,7 +125,21 @@ pub(super) fn serving(
         service.disable = rule;
         disabling(checks, rule);
     }
+    service.breaker = asked.breaker.unwrap_or(service.breaker);
+    service.jitter = asked.jitter.unwrap_or(service.jitter);
+    merging(checks, &mut service, asked.merges);
     service
+}
+
+/// Merging needs deliveries that follow one another and share requests. Whoever asks for it is told; a hook
+/// that merges only because its format does stops it when it is served otherwise.
+fn merging(checks: &mut Checks, service: &mut hook::Service, asked: Option<bool>) {
+    let shares = service.coalesce.is_some_and(|rule| rule.batch_max > 1);
+    let possible = shares && service.ordering == Ordering::Hook;
+    if asked == Some(true) && !possible {
+        checks.refuse("/merges", "ordering", "needs ordering: hook and coalesce");
+    }
+    service.merges = asked.unwrap_or(service.merges) && possible;
 }
 
 fn range(checks: &mut Checks, pointer: &str, value: u64, (least, most): (u64, u64)) {

@@ -49,7 +49,7 @@ async fn an_owner_names_the_app_when_there_are_several() {
 }
 
 fn owner_key() -> NewKey {
-    NewKey { kind: tidings_service::KeyKind::Owner, name: "o".into(), ..NewKey::default() }
+    NewKey { kind: tidings_service::GrantKind::Owner, name: "o".into(), ..NewKey::default() }
 }
 
 #[tokio::test]

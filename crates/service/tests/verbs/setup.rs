@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use tidings_core::clock::{Clock, Timestamp};
 use tidings_core::egress::EgressPolicy;
-use tidings_core::format::{Format, Formats, RenderError, RenderInput, Rendered};
-use tidings_core::hook::{Grouping, is_pattern, pattern_covers};
+use tidings_core::format::{
+    Format, Formats, OnEnable, Preset, RenderError, RenderInput, Rendered,
+};
+use tidings_core::hook::{Coalesce, DisableRule, Grouping, is_pattern, pattern_covers};
 use tidings_core::id::{AccountId, AppId, Ids};
 use tidings_core::seal::Keyring;
 use tidings_service::{
@@ -40,8 +42,26 @@ fn format(name: &'static str) -> Format {
         asks: pattern_covers,
         documents: |_, _| true,
         batches: if name == "native" { &Grouping::EVERY } else { &[] },
+        preset: Preset::PLAIN,
         render: nothing,
     }
+}
+
+/// A format whose hooks are throttled and tried a few times, wherever they lead.
+fn throttled() -> Format {
+    let preset = Preset {
+        retry: Some(&[0, 5, 10]),
+        disable: Some(DisableRule { failing_ms: None, failures: Some(3) }),
+        one_by_one: true,
+        coalesce: Some(Coalesce { min_interval_ms: 5_000, ..Coalesce::PLAIN }),
+        breaker: false,
+        jitter: false,
+        merges: true,
+        any_url: true,
+        from_on_enable: OnEnable::Now,
+        ..Preset::PLAIN
+    };
+    Format { preset, batches: &[Grouping::All], ..format("throttled") }
 }
 
 pub(crate) fn new_service(store: &Store, clock: &Clock, keyring: &Keyring, seed: u64) -> Service {
@@ -51,7 +71,7 @@ pub(crate) fn new_service(store: &Store, clock: &Clock, keyring: &Keyring, seed:
         Ids::seeded(seed),
         keyring.clone(),
         EgressPolicy::public_only(),
-        Formats::new(vec![format("native"), format("connect")]),
+        Formats::new(vec![format("native"), format("connect"), throttled()]),
     )
 }
 
@@ -119,7 +139,7 @@ impl Setup {
 }
 
 fn owner_key() -> NewKey {
-    NewKey { kind: tidings_service::KeyKind::Owner, name: "o".into(), ..NewKey::default() }
+    NewKey { kind: tidings_service::GrantKind::Owner, name: "o".into(), ..NewKey::default() }
 }
 
 pub(crate) fn new_hook() -> NewHook {

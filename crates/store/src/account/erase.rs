@@ -6,7 +6,7 @@ use tidings_core::limits;
 
 use super::{change_of, get};
 use crate::sql::{Sql, values};
-use crate::{AuditEntry, Result, Store};
+use crate::{AuditEntry, Result, Store, record};
 
 impl Store {
     /// Deletes an account: erases its credential and appends its `account.deleted` in one commit. From then on
@@ -29,7 +29,8 @@ impl Store {
                 "UPDATE account SET status = 'deleted', deleted_at = ?2, updated_at = ?2,
                    erase_below = ?3, credential = NULL, username = NULL, server_url = NULL,
                    home_url = NULL, last_error = NULL, list_token = NULL, watch_at = NULL,
-                   watch_error = NULL WHERE account_no = ?1",
+                   watch_error = NULL, details = '{}', staging_gen = NULL, staged_at = NULL
+                 WHERE account_no = ?1",
                 values![account_no, now.0, seq],
             )?;
             Ok(())
@@ -38,7 +39,7 @@ impl Store {
     }
 
     /// Erases some content of a deleted account in one bounded commit: its subscriptions and what else holds
-    /// secrets, items of its mirror, then bodies of its changes below its `account.deleted`, newest first.
+    /// secrets, items of its mirror, its records, then bodies of its changes below its `account.deleted`, newest first.
     /// `false` once nothing is left.
     ///
     /// # Errors
@@ -53,6 +54,12 @@ impl Store {
             let Some(below) = below else { return Ok(false) };
             let rest = erase_watch(&tx.sql, account_no)?;
             let rest = rest - erase_items(&tx.sql, account_no, rest)?;
+            let most = rest.min(limits::RECORD_COMMIT_ROWS as u64);
+            let records = record::erase(&tx.sql, account_no, most)?;
+            if records == most {
+                return Ok(true);
+            }
+            let rest = rest - records;
             let below = erase_bodies(&tx.sql, account_no, below, rest)?;
             tx.sql.run(
                 "UPDATE account SET erase_below = ?2 WHERE account_no = ?1",

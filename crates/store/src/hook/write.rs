@@ -103,7 +103,7 @@ fn start_cursor(
 }
 
 /// Deletes a hook inside a job.
-fn remove(tx: &mut Tx<'_>, hook_no: i64, now: Timestamp) -> Result<()> {
+pub(crate) fn remove(tx: &mut Tx<'_>, hook_no: i64, now: Timestamp) -> Result<()> {
     tx.sql.run("UPDATE hook SET deleted_at = ?2 WHERE hook_no = ?1", values![hook_no, now.0])?;
     for table in ["cursor", "parked", "hook_secret", "hook_access"] {
         tx.sql.run(&format!("DELETE FROM {table} WHERE hook_no = ?1"), values![hook_no])?;
@@ -233,6 +233,13 @@ fn apply(tx: &mut Tx<'_>, hook: &Hook, update: &HookUpdate, now: Timestamp) -> R
     }
     if let Some(reason) = &update.skip_backlog {
         skip_backlog(&tx.sql, hook, reason, now)?;
+        if update.give_up_parked {
+            tx.sql.run(
+                "UPDATE parked SET due_at = NULL, waits = 0, reason = ?2, parked_at = ?3
+                 WHERE hook_no = ?1 AND cursor_no = 0 AND due_at IS NOT NULL",
+                values![hook.hook_no, reason, now.0],
+            )?;
+        }
     }
     Ok(())
 }

@@ -52,6 +52,19 @@ pub(crate) fn append(
     append_one(tx, Append::new(app_no, changes, now))
 }
 
+/// As [`append`] for what a verb announces, which may be nothing; without an app it is nothing.
+pub(crate) fn append_for(
+    tx: &mut Tx<'_>,
+    app_no: Option<i64>,
+    changes: Vec<NewChange>,
+    now: Timestamp,
+) -> Result<()> {
+    match app_no {
+        Some(app_no) if !changes.is_empty() => append(tx, app_no, changes, now).map(drop),
+        _ => Ok(()),
+    }
+}
+
 /// As [`append`].
 pub(crate) fn append_one(tx: &mut Tx<'_>, mut append: Append) -> Result<Arc<Appended>> {
     let done = append_all(tx, std::slice::from_mut(&mut append))?.pop();

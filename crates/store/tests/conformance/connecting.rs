@@ -4,7 +4,7 @@ use tidings_core::id::UserId;
 use tidings_core::limits::OAUTH_STATE_TTL_MS;
 use tidings_store::{NewAccount, NewSubscription, OAuthState};
 
-use crate::support::{NOW, World, did};
+use crate::support::{NOW, World, did, end_user};
 use tidings_core::id::SubscriptionId;
 
 pub(crate) async fn an_oauth_state_is_used_once_and_expires(world: &World) {
@@ -38,7 +38,11 @@ pub(crate) async fn an_oauth_state_is_used_once_and_expires(world: &World) {
 pub(crate) async fn an_identity_is_one_account_of_an_end_user(world: &World) {
     let (store, app) = (&world.store, world.app("a").await);
     let user = UserId(world.ids.next(NOW));
-    let user = store.upsert_user(app.app_no, user, "u".into(), did("user"), NOW).await.unwrap().0;
+    let user = store
+        .create_user(end_user(app.app_no, user, "u"), Vec::new(), did("user"), NOW)
+        .await
+        .unwrap()
+        .0;
     let shared = world.google_account(&app, "ada").await;
     let own = NewAccount { user_no: Some(user.user_no), ..world.google(&app, "ada") };
     let (own, fresh) = store.connect_oauth_account(own, None, did("connect"), NOW).await.unwrap();

@@ -5,7 +5,7 @@ use tidings_core::id::{HookId, UserId};
 use tidings_core::limits;
 use tidings_store::{Hook, HookUpdate, NewHook};
 
-use crate::support::{NOW, World, did, selection};
+use crate::support::{NOW, World, did, end_user, selection};
 
 pub(crate) async fn hook_versions_apply_from_their_seq(world: &World) {
     let app = world.app("a").await;
@@ -81,7 +81,9 @@ pub(crate) async fn secrets_overlap_and_expire(world: &World) {
 pub(crate) async fn hooks_are_found_by_app_and_user(world: &World) {
     let (store, app, other) = (&world.store, world.app("a").await, world.app("b").await);
     let user = UserId(world.ids.next(NOW));
-    let user = store.upsert_user(app.app_no, user, "ada".into(), did("user.upsert"), NOW).await;
+    let user = store
+        .create_user(end_user(app.app_no, user, "ada"), Vec::new(), did("user.upsert"), NOW)
+        .await;
     let user_no = user.unwrap().0.user_no;
     let plain = world.hook(&app, None).await;
     let new = NewHook {

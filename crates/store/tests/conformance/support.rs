@@ -7,12 +7,12 @@ use tempfile::TempDir;
 use tidings_core::change::{Change, NewChange, Origin, Subject};
 use tidings_core::clock::Timestamp;
 use tidings_core::delivery::Members;
-use tidings_core::format::{Format, Formats, RenderError};
+use tidings_core::format::{Format, Formats, Preset, RenderError};
 use tidings_core::hook::{Grouping, is_pattern, pattern_covers};
 use tidings_core::hook::{Providers, Selection, Service};
-use tidings_core::id::{AccountId, AppId, ChangeId, HookId, Ids, ReplayId};
+use tidings_core::id::{AccountId, AppId, ChangeId, HookId, Ids, ReplayId, UserId};
 use tidings_store::{
-    Account, App, AuditEntry, Error, Hook, NewAccount, NewApp, NewHook, NewReplay, NewSecret,
+    Account, App, AuditEntry, Error, Hook, NewAccount, NewApp, NewEndUser, NewHook, NewReplay, NewSecret,
     ParkedWrite, Settle, Store,
 };
 use tidings_testkit::postgres::PostgresDatabase;
@@ -65,12 +65,18 @@ impl Backend {
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) ids: Ids,
-    pub(crate) backend: Backend,
+    pub(crate) backend: Arc<Backend>,
 }
 
 impl World {
     pub(crate) fn new(backend: Backend) -> Self {
-        Self { store: backend.open().unwrap(), ids: Ids::seeded(1), backend }
+        Self { store: backend.open().unwrap(), ids: Ids::seeded(1), backend: Arc::new(backend) }
+    }
+
+    /// The same store as the next process finds it; this one has closed it.
+    pub(crate) fn reopened(&self) -> Self {
+        let store = self.backend.open().unwrap();
+        Self { store, ids: self.ids.clone(), backend: Arc::clone(&self.backend) }
     }
 
     pub(crate) async fn app(&self, name: &str) -> App {
@@ -203,7 +209,9 @@ pub(crate) fn selection(trigger: &str) -> Selection {
         account_no: None,
         collection_no: None,
         echoes: false,
+        except: Vec::new(),
         filter: None,
+        named: Vec::new(),
         transform: None,
     }
 }
@@ -217,6 +225,7 @@ pub(crate) fn formats() -> Formats {
         asks: pattern_covers,
         documents: |_, _| true,
         batches: &Grouping::EVERY,
+        preset: Preset::PLAIN,
         render: |_| Err(RenderError("not rendered here".into())),
     }])
 }
@@ -229,6 +238,18 @@ pub(crate) fn did(action: &'static str) -> AuditEntry {
         object: String::new(),
         denied: false,
         detail: serde_json::json!({}),
+    }
+}
+
+/// An end user whom the app knows by `name`.
+pub(crate) fn end_user(app_no: i64, id: UserId, name: &str) -> NewEndUser {
+    NewEndUser {
+        id,
+        app_no,
+        external_id: Some(name.into()),
+        name: None,
+        details: serde_json::json!({}),
+        password: None,
     }
 }
 

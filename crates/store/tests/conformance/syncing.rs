@@ -7,7 +7,7 @@ use tidings_store::{
     MirrorCommit, NewAccount, SyncState,
 };
 
-use crate::support::{NOW, World, did};
+use crate::support::{NOW, World, did, end_user};
 
 impl World {
     /// A pass that began when the account was woken `synced_gen` times; the next one is due at `next`.
@@ -46,7 +46,11 @@ impl World {
     async fn account_of_user(&self, app: &App, name: &str) -> Account {
         let user = UserId(self.ids.next(NOW));
         let entry = did("user.upsert");
-        let user = self.store.upsert_user(app.app_no, user, name.into(), entry, NOW).await.unwrap();
+        let user = self
+            .store
+            .create_user(end_user(app.app_no, user, name), Vec::new(), entry, NOW)
+            .await
+            .unwrap();
         let new = NewAccount {
             id: AccountId(self.ids.next(NOW)),
             app_no: app.app_no,

@@ -1,0 +1,73 @@
+//! A request to a hook's receiver beside its deliveries: recorded nowhere, counted against nobody.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use tidings_core::format::{Formats, Rendered};
+use tidings_core::id::DeliveryId;
+use tidings_providers::errand::{Called, Refusal, Reply};
+
+use super::{not_found, store};
+use crate::egress::{Attempted, Budget, Request};
+use crate::render::{SignedRequest, Target, signed_request};
+use crate::run::EngineParts;
+use crate::sync::Providers;
+use crate::target;
+
+/// Sends `body` to where the hook delivers, signed and let in as a delivery, under an id of its own.
+///
+/// # Errors
+/// The hook is gone; the store failed.
+pub(super) async fn call(
+    providers: &Providers,
+    hook_no: i64,
+    body: Bytes,
+) -> Result<Reply, Refusal> {
+    let hook = providers.store.hook_by_no(hook_no).await.map_err(store)?;
+    let hook = hook.ok_or_else(|| not_found("hook"))?;
+    let parts = EngineParts {
+        store: providers.store.clone(),
+        egress: providers.egress.clone(),
+        keyring: providers.keyring.clone(),
+        clock: providers.clock.clone(),
+        ids: providers.ids.clone(),
+        formats: Formats::default(),
+    };
+    let target = target::load(&parts, &hook, None).await.map_err(store)?;
+    let called = match send(&parts, &target, body).await {
+        Ok(attempted) => match attempted.result {
+            Ok(response) => Called { status: Some(response.status), why: None },
+            Err(failure) => Called { status: None, why: Some(failure.detail) },
+        },
+        Err(why) => Called { status: None, why: Some(why) },
+    };
+    Ok(Reply::Called(called))
+}
+
+/// Makes the request; otherwise says why it cannot be made.
+async fn send(parts: &EngineParts, target: &Target, body: Bytes) -> Result<Attempted, String> {
+    let url = target.vetted.as_ref().map_err(ToString::to_string)?;
+    let now = parts.clock.now();
+    let id = DeliveryId(parts.ids.next(now)).to_string();
+    let rendered =
+        Rendered { headers: Vec::new(), content_type: Some("application/json"), body };
+    let signed = signed_request(target, id, rendered, Vec::new(), now);
+    let SignedRequest { mut headers, body } = signed.map_err(|error| error.to_string())?;
+    let budget = Budget {
+        total: Duration::from_millis(target.hook.service.timeout_ms),
+        ..Budget::delivery()
+    };
+    match &target.entry {
+        Some(Err(why)) => Err(why.clone()),
+        Some(Ok(entry)) => {
+            entry.authorize(&parts.egress, &parts.clock, &mut headers).await?;
+            let request = Request { method: Method::POST, url, headers, body, budget };
+            Ok(entry.send(&parts.egress, &parts.clock, request).await)
+        }
+        None => {
+            let request = Request { method: Method::POST, url, headers, body, budget };
+            Ok(parts.egress.send(request).await)
+        }
+    }
+}

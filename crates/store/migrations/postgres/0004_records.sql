@@ -1,0 +1,58 @@
+-- Records: the application's own data, kept in accounts of the provider `record`; then what the dialects need.
+
+-- A generation is what one bulk job wrote. A reader takes for each ordinal the row of the greatest generation
+-- that is not above the account's visible one.
+ALTER TABLE account ADD COLUMN details TEXT NOT NULL DEFAULT '{}';      -- JSON object
+ALTER TABLE account ADD COLUMN visible_gen BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE account ADD COLUMN swept_gen BIGINT NOT NULL DEFAULT 0;    -- nothing below it is superseded any more
+ALTER TABLE account ADD COLUMN last_gen BIGINT NOT NULL DEFAULT 0;     -- the last one given to a job
+ALTER TABLE account ADD COLUMN staging_gen BIGINT;                     -- of the open job; absent: none is open
+ALTER TABLE account ADD COLUMN staged_at BIGINT;                       -- when a job began; absent: nothing staged is left
+CREATE UNIQUE INDEX account_record ON account (app_no, external_id)
+  WHERE provider = 'record' AND external_id IS NOT NULL AND deleted_at IS NULL;
+CREATE INDEX account_staged ON account (account_no) WHERE staged_at IS NOT NULL;
+CREATE INDEX account_unswept ON account (account_no) WHERE swept_gen < visible_gen;
+
+ALTER TABLE collection ADD COLUMN given_ordinal BIGINT NOT NULL DEFAULT 0;  -- the last one given, staged or not
+ALTER TABLE collection ADD COLUMN shown_ordinal BIGINT NOT NULL DEFAULT 0;  -- the greatest that readers see
+
+CREATE TABLE record (
+  collection_no BIGINT NOT NULL REFERENCES collection,
+  ordinal       BIGINT NOT NULL CHECK (ordinal > 0),   -- 1, 2, 3 … by first appearance
+  gen           BIGINT NOT NULL,
+  item_key      TEXT NOT NULL,
+  version       BIGINT NOT NULL,
+  hash          BYTEA NOT NULL CHECK (length(hash) = 32),
+  starts_at     BIGINT,
+  created_at    BIGINT NOT NULL,
+  modified_at   BIGINT NOT NULL,
+  deleted_at    BIGINT,
+  body          BYTEA NOT NULL,
+  PRIMARY KEY (collection_no, ordinal, gen)
+);
+CREATE UNIQUE INDEX record_key ON record (collection_no, item_key, gen);
+CREATE INDEX record_gen ON record (collection_no, gen, ordinal);
+CREATE INDEX record_modified ON record (collection_no, modified_at, ordinal);
+CREATE INDEX record_start ON record (collection_no, starts_at, ordinal) WHERE starts_at IS NOT NULL;
+
+-- Grants, users, settings
+
+ALTER TABLE access_grant ADD COLUMN details TEXT NOT NULL DEFAULT '{}';  -- JSON object of its dialect
+CREATE INDEX access_grant_parent ON access_grant (parent_no) WHERE parent_no IS NOT NULL;
+CREATE INDEX access_grant_user ON access_grant (user_no) WHERE user_no IS NOT NULL;
+CREATE INDEX access_grant_ended ON access_grant (coalesce(revoked_at, expires_at))
+  WHERE kind IN ('code', 'refresh', 'session');
+
+-- A user without an external id, also a deleted one, keeps a text there that no external id can be: the
+-- character 1 and its store key.
+ALTER TABLE end_user ADD COLUMN name TEXT;
+ALTER TABLE end_user ADD COLUMN details TEXT NOT NULL DEFAULT '{}';      -- JSON object
+ALTER TABLE end_user ADD COLUMN password TEXT;                            -- argon2id, as a PHC string
+ALTER TABLE end_user ADD COLUMN updated_at BIGINT;                        -- absent: since its creation
+ALTER TABLE end_user ADD COLUMN deleted_at BIGINT;
+
+ALTER TABLE app ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';          -- JSON, see tidings_core::settings
+
+CREATE INDEX hook_owner ON hook (owner_grant_no) WHERE owner_grant_no IS NOT NULL AND deleted_at IS NULL;
+
+-- Hooks
