@@ -3,6 +3,7 @@
 
 mod environment;
 mod layer;
+mod people;
 mod providers;
 mod typed;
 
@@ -18,6 +19,7 @@ use tidings_core::retention::Retention;
 use tidings_engine::egress::Proxy;
 use tidings_engine::sync::Cadence;
 use tidings_providers::settings::Settings;
+use tidings_service::Registration;
 use tidings_store::Store;
 use toml::{Table, Value};
 use url::Url;
@@ -44,6 +46,8 @@ level = "info"
 [retention]
 journal_days = 30
 attempt_days = 14
+[pryv]
+registration = "closed"
 [sync]
 fast_seconds = 60
 normal_seconds = 300
@@ -97,6 +101,8 @@ pub(crate) struct Config {
     pub(crate) disk_reserve: u64,
     /// The providers that the operator has credentials for.
     pub(crate) providers: Settings,
+    /// Who may register as a person.
+    pub(crate) registration: Registration,
 }
 
 /// What is logged and how.
@@ -190,6 +196,7 @@ impl Config {
             retention: retention(&typed.retention)?,
             disk_reserve: required("disk_reserve", typed.disk_reserve)?,
             providers,
+            registration: people::registration(typed.pryv)?,
         })
     }
 }

@@ -69,10 +69,14 @@ impl Server {
             formats.clone(),
         )
         .keeping(config.retention)
-        .with_providers(providers.clone(), desk);
+        .with_providers(providers.clone(), desk)
+        .with_people(config.registration.clone());
         let wanted = config.bootstrap_key.as_ref().map(SecretText::reveal);
         let bootstrap =
             service.bootstrap(wanted).await.map_err(Error::failed("cannot make the first key"))?;
+        let abandoned = service.abandon_refreshes().await;
+        abandoned.map_err(Error::failed("cannot give up the bulk jobs of before"))?;
+        service.announce_start().await.map_err(Error::failed("cannot tell hooks of the start"))?;
         resume_erasures(service.clone());
         let egress = Arc::new(egress(config, address)?);
         let (stopping, stop) = watch::channel(false);

@@ -20,7 +20,7 @@ pub(super) enum Kind {
 }
 
 /// Every key, with what the text of its variable stands for.
-pub(super) const KEYS: [(&str, Kind); 51] = [
+pub(super) const KEYS: [(&str, Kind); 53] = [
     ("listen", Kind::Text),
     ("data_dir", Kind::Text),
     ("database_url", Kind::Text),
@@ -72,6 +72,8 @@ pub(super) const KEYS: [(&str, Kind); 51] = [
     ("zoom.token_url", Kind::Text),
     ("zoom.revoke_url", Kind::Text),
     ("zoom.scopes", Kind::Texts),
+    ("pryv.registration", Kind::Text),
+    ("pryv.invitations", Kind::Texts),
 ];
 
 /// The keys that `variables` set.

@@ -112,6 +112,10 @@ fn what_is_wrong_is_named() {
             "google.api_url",
         ),
         ("", Some(("TIDINGS_ZOOM_CLIENT_SECRET_FILE", "/none")), "zoom.client_secret_file"),
+        ("[pryv]\nregistration = \"maybe\"", None, "line 2"),
+        ("[pryv]\nregistration = \"invited\"", None, "pryv.invitations"),
+        ("[pryv]\ninvitations = [\"c2hvcnQ=\"]", None, "pryv.invitations"),
+        ("", Some(("TIDINGS_PRYV_INVITATIONS", "c2hvcnQ=")), "pryv.invitations"),
         ("disk_reserve = -1", None, "line 1"),
         ("", Some(("TIDINGS_MASTER_KEY", "c2hvcnQ=")), "master_key"),
         ("", Some(("TIDINGS_MASTER_KEY_FILE", "/none")), "master_key_file"),
@@ -258,6 +262,10 @@ fn every_key_has_a_variable() {
         google: full_google(),
         microsoft: full_microsoft(),
         zoom: full_zoom(),
+        pryv: typed::TypedPryv {
+            registration: Some(typed::RegistrationKind::Open),
+            invitations: Some(vec![]),
+        },
     };
     let mut keys = Vec::new();
     for (key, value) in Table::try_from(full).unwrap() {
@@ -304,6 +312,29 @@ fn a_provider_is_used_when_it_has_a_client_and_is_where_the_operator_says() {
     assert!(microsoft.oauth.authorize_url.as_str().contains("/contoso.example/"));
     assert_eq!(zoom.webhook_secret.unwrap().reveal(), "hush");
     assert_eq!(public_url.unwrap().as_str(), "https://tidings.example.com/");
+}
+
+#[test]
+fn people_register_as_the_operator_says() {
+    let world = World::new();
+    for (file, shown) in [
+        ("", "Closed"),
+        ("[pryv]\nregistration = \"open\"", "Open"),
+        ("[pryv]\nregistration = \"invited\"\ninvitations = [\"hush\", \"hush2\"]", "Invited(2)"),
+    ] {
+        let flags = world.flags(file);
+        let config = Config::load(&flags, &[]).unwrap();
+        assert_eq!(format!("{:?}", config.registration), shown);
+        let all = format!("{config:?} {}", show(&flags, &[]).unwrap());
+        assert!(!all.contains("hush"), "{all}");
+    }
+    let environment = variables(&[
+        ("TIDINGS_PRYV__REGISTRATION", "invited"),
+        ("TIDINGS_PRYV__INVITATIONS", "hush, hush2"),
+    ]);
+    let config = Config::load(&world.flags(""), &environment).unwrap();
+    let Registration::Invited(all) = config.registration else { panic!("not invited") };
+    assert_eq!(all.iter().map(|one| one.as_str()).collect::<Vec<_>>(), ["hush", "hush2"]);
 }
 
 #[test]

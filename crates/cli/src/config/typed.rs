@@ -37,6 +37,28 @@ pub(crate) struct Typed {
     pub(crate) google: TypedClient,
     pub(crate) microsoft: TypedMicrosoft,
     pub(crate) zoom: TypedZoom,
+    pub(crate) pryv: TypedPryv,
+}
+
+/// Who may register as a person of the Pryv surface.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TypedPryv {
+    pub(crate) registration: Option<RegistrationKind>,
+    /// Whoever knows one of these may register, when registration is `invited`.
+    pub(crate) invitations: Option<Vec<SecretText>>,
+}
+
+/// Who may register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RegistrationKind {
+    /// Nobody but those whom an owner key registers.
+    Closed,
+    /// Whoever has an invitation.
+    Invited,
+    /// Anybody.
+    Open,
 }
 
 /// Who we are at Google, and where Google is.

@@ -5,10 +5,11 @@ mod shutdown;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use axum::http::StatusCode;
 use axum::routing::any;
+use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -61,7 +62,8 @@ impl Server {
                 "/peer",
                 any(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() }),
             )
-            .layer(RequestBodyLimitLayer::new(limits::REQUEST_BODY_BYTES_MAX));
+            .layer(RequestBodyLimitLayer::new(limits::REQUEST_BODY_BYTES_MAX))
+            .route("/load", any(|body: Body| async { body.collect().await.map(drop).is_ok().to_string() }));
         let (stop, stopped) = oneshot::channel();
         let stopped = async { drop(stopped.await) };
         let serving = tokio::spawn(serve(listener, router, stopped, limits));

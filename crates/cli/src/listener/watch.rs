@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tidings_core::limits::REQUEST_BODY_BYTES_MAX;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -24,6 +25,8 @@ pub(super) struct Watch {
 struct State {
     phase: Phase,
     since: Instant,
+    /// Of the request body, since then.
+    arrived: usize,
     /// When the client stopped taking what we write.
     stalled: Option<Instant>,
 }
@@ -44,7 +47,7 @@ enum Phase {
 
 impl Watch {
     pub(super) fn new(limits: ListenerLimits) -> Self {
-        let state = State { phase: Phase::Fresh, since: Instant::now(), stalled: None };
+        let state = State { phase: Phase::Fresh, since: Instant::now(), arrived: 0, stalled: None };
         Self { limits, state: Mutex::new(state) }
     }
 
@@ -80,6 +83,17 @@ impl Watch {
         }
     }
 
+    /// A body is given the deadline anew for each [`REQUEST_BODY_BYTES_MAX`] of it. Only a bulk load reads on
+    /// after the first.
+    fn body_arrived(&self, bytes: usize) {
+        let mut state = self.state();
+        state.arrived += bytes;
+        if state.arrived >= REQUEST_BODY_BYTES_MAX {
+            state.arrived = 0;
+            state.since = Instant::now();
+        }
+    }
+
     fn request_body_ended(&self) {
         let phase = self.state().phase;
         if phase == Phase::Body {
@@ -103,6 +117,7 @@ impl Watch {
         let mut state = self.state();
         state.phase = phase;
         state.since = Instant::now();
+        state.arrived = 0;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -187,7 +202,11 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
+            self.watch.body_arrived(frame.data_ref().map_or(0, Bytes::len));
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

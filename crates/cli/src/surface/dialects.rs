@@ -32,5 +32,13 @@ pub(crate) fn formats() -> Vec<Format> {
         tidings_connect::FORMAT,
         #[cfg(feature = "pyas")]
         tidings_pyas::FORMAT,
+        #[cfg(feature = "sync")]
+        tidings_sync::V1,
+        #[cfg(feature = "sync")]
+        tidings_sync::V3,
+        #[cfg(feature = "vyte")]
+        tidings_vyte::FORMAT,
+        #[cfg(feature = "vyte")]
+        tidings_vyte::FORMAT_ARRAY,
     ]
 }

@@ -6,7 +6,7 @@ use axum::extract::{Path, RawQuery, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use http::{HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use tidings_core::limits::PUSH_BODY_BYTES_MAX;
 use tidings_service::{
     Error, Finished, NotConnected, Pushed, ZoomPush, microsoft_validation_token,
@@ -118,6 +118,7 @@ async fn callback(
     State(desk): State<Desk>,
     Path(provider): Path<String>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Response {
     let query = query.unwrap_or_default();
     let value = |name: &str| {
@@ -129,7 +130,8 @@ async fn callback(
         (None, code) => Ok(code.unwrap_or_default()),
     };
     let state = value("state").unwrap_or_default();
-    match desk.service.finish_connection(&provider, &state, answer).await {
+    let browser = desk.service.connect_browser(&headers).await;
+    match desk.service.finish_connection_in(browser, &provider, &state, answer).await {
         Ok(finished) => finish(finished),
         Err(_) => {
             let text = "the account was not connected: the server cannot now; begin once more\n";

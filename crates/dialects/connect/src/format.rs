@@ -6,13 +6,33 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tidings_core::change::{Change, types};
-use tidings_core::format::{Format, RenderError, RenderInput, Rendered};
+use tidings_core::format::{Format, Preset, RenderError, RenderInput, Rendered};
+use tidings_core::hook::{Coalesce, Grouping};
 
 use payload::{ChangeType, Event, EventItem, Metadata, Payload};
 
 /// The format `connect@1`.
-pub const FORMAT: Format =
-    Format { name: "connect", version: 1, knows, asks, documents, batches: &[], render };
+pub const FORMAT: Format = Format {
+    name: "connect",
+    version: 1,
+    knows,
+    asks,
+    documents,
+    batches: &[Grouping::Collection],
+    preset: PRESET,
+    render,
+};
+
+/// What changes in a calendar at about the same time goes into one delivery.
+const PRESET: Preset = Preset {
+    coalesce: Some(Coalesce {
+        group: Grouping::Collection,
+        window_ms: 500,
+        max_wait_ms: 2_000,
+        ..Coalesce::PLAIN
+    }),
+    ..Preset::PLAIN
+};
 
 /// The providers that Connect documents. All of them can be subscribed to by name.
 pub(crate) const PROVIDERS: [&str; 4] = ["google", "microsoft", "apple", "caldav"];
@@ -47,6 +67,7 @@ struct Account {
 
 #[derive(PartialEq, Eq, Deserialize)]
 struct Calendar {
+    id: Option<String>,
     external_id: String,
 }
 
@@ -54,10 +75,10 @@ struct Calendar {
 fn render(input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
     let last = input.changes.last().ok_or_else(|| refused("there is none"))?;
     let hook = input.hook.to_string();
-    let channel_id = input.hook_external_id.unwrap_or(&hook);
+    let named = input.hook_external_id.unwrap_or(&hook);
     let timestamp = last.recorded_at;
     if input.changes.iter().all(|change| change.new.kind == types::HOOK_TEST) {
-        return json(&Payload::test(channel_id, timestamp));
+        return json(&Payload::test(named, timestamp));
     }
     let contents = input.changes.iter().map(content).collect::<Result<Vec<_>, _>>()?;
     let (_, first) = &contents[0];
@@ -65,6 +86,9 @@ fn render(input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
     if contents.iter().any(|(_, c)| c.account != *account || c.calendar != *calendar) {
         return Err(refused("a connect request holds changes of one calendar"));
     }
+    // The automatic subscription has the app's id; the channel that it tells is the calendar's.
+    let is_automatic = named == input.app.to_string();
+    let channel_id = if is_automatic { calendar.id.as_deref().unwrap_or(named) } else { named };
     let events = contents
         .iter()
         .zip(input.changes)
@@ -79,11 +103,13 @@ fn render(input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
             })
         })
         .collect::<Result<Vec<_>, RenderError>>()?;
+    let change_type = ChangeType::of_all(contents.iter().map(|(change_type, _)| *change_type));
     json(&Payload {
         provider: &account.provider,
         user_id: account.user_id.as_deref().unwrap_or_default(),
         calendar_id: &calendar.external_id,
-        change_type: ChangeType::of_all(contents.iter().map(|(change_type, _)| *change_type)),
+        event_type: change_type.event_type(),
+        change_type,
         timestamp,
         metadata: Metadata { channel_id, event_count: events.len(), is_initial_sync: false },
         events,

@@ -1,11 +1,11 @@
 //! Errors on Connect's wire: `{"error", "message", "code", "details"?}`.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tidings_service::{Error, Field};
+use tidings_service::{CONNECT_CALENDARS, CONNECT_WRITE, Error, Field};
 
 /// A refused request.
 #[derive(Debug)]
@@ -60,6 +60,11 @@ impl Refusal {
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", message)
     }
 
+    /// What is said of it in one line, with its status.
+    pub(crate) fn into_words(self) -> (StatusCode, String) {
+        (self.status, self.message)
+    }
+
     fn retry_after_s(mut self, seconds: u32) -> Self {
         self.retry_after_s = Some(seconds);
         self
@@ -81,9 +86,6 @@ impl IntoResponse for Refusal {
         if unauthorized {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"connect\""));
         }
-        if self.status == StatusCode::METHOD_NOT_ALLOWED {
-            headers.insert(ALLOW, HeaderValue::from_static("POST"));
-        }
         if let Some(seconds) = self.retry_after_s {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -91,18 +93,28 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// What the service says, on Connect's wire. Of the client's mistakes only 400 and 401 are documented.
+/// What the service says, on Connect's wire. Of the client's mistakes only
+/// 400, 401, 403 and 404 are documented.
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let with = |status| Self::new(status, error.code(), error.to_string());
         match &error {
             Error::Unauthenticated => Self::unauthorized(),
+            // Both as documented, word for word.
+            Error::Forbidden(CONNECT_WRITE) => {
+                let message = "Write access denied for current scope";
+                Self::new(StatusCode::UNAUTHORIZED, error.code(), message)
+            }
+            Error::Forbidden(CONNECT_CALENDARS) => {
+                let message = "Calendar list access is forbidden for free-busy scope";
+                Self::new(StatusCode::FORBIDDEN, error.code(), message)
+            }
             Error::Forbidden(_) => {
                 let message = "the access token may not do this";
                 Self::new(StatusCode::UNAUTHORIZED, error.code(), message)
             }
-            Error::NotFound(_)
-            | Error::Conflict(_)
+            Error::NotFound(_) => with(StatusCode::NOT_FOUND),
+            Error::Conflict(_)
             | Error::Stale { .. }
             | Error::Refused(_)
             | Error::Malformed(_) => with(StatusCode::BAD_REQUEST),

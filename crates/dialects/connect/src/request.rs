@@ -9,12 +9,19 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 use tidings_core::clock::Timestamp;
 use tidings_core::{json, limits};
+use tidings_service::{Caller, Service};
+use url::form_urlencoded;
 
 use crate::format::PROVIDERS;
 use crate::refusal::Refusal;
 
 /// The end of the year 9999, the last that RFC 3339 can write, ms since the Unix epoch.
 const LATEST_MS: i64 = 253_402_300_799_999;
+
+/// Who calls: the holder of an access token.
+pub(crate) async fn caller(service: &Service, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    Ok(service.authenticate_text(bearer(headers)?, None).await?)
+}
 
 /// The token behind the scheme `Bearer`.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
@@ -33,18 +40,47 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
 pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
+    /// These fields.
+    #[cfg(test)]
+    pub(crate) fn of(fields: Map<String, Value>) -> Self {
+        Self(fields)
+    }
+
     /// Reads a body of at most [`limits::REQUEST_BODY_BYTES_MAX`].
     pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Self, Refusal> {
         check_headers(headers)?;
-        match Limited::new(body, limits::REQUEST_BODY_BYTES_MAX).collect().await {
-            Ok(collected) => Self::parse(&collected.to_bytes()),
-            Err(error) if is_too_long(&*error) => Err(Refusal::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too_large",
-                format!("the body has at most {} bytes", limits::REQUEST_BODY_BYTES_MAX),
-            )),
-            Err(_) => Err(Refusal::bad_request("malformed", "the body broke off")),
+        Self::parse(&whole(body).await?)
+    }
+
+    /// As [`Fields::read`], of a request that may come without a body; what the query names counts more.
+    pub(crate) async fn read_with_query(
+        headers: &HeaderMap,
+        query: Option<&str>,
+        body: Body,
+    ) -> Result<Self, Refusal> {
+        let body = whole(body).await?;
+        let is_empty = body.iter().all(u8::is_ascii_whitespace);
+        let mut fields = if is_empty {
+            Self(Map::new())
+        } else {
+            check_headers(headers)?;
+            Self::parse(&body)?
+        };
+        let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        fields.0.extend(pairs.map(|(name, value)| (name.into_owned(), value.into_owned().into())));
+        Ok(fields)
+    }
+
+    /// A form (RFC 6749 appendix B) or, by its media type, a JSON object.
+    pub(crate) async fn read_form(headers: &HeaderMap, body: Body) -> Result<Self, Refusal> {
+        let media_type = single(headers, &CONTENT_TYPE)?.unwrap_or_default();
+        if is_json(media_type) {
+            return Self::read(headers, body).await;
         }
+        let body = whole(body).await?;
+        let pairs = form_urlencoded::parse(&body);
+        let fields = pairs.map(|(name, value)| (name.into_owned(), value.into_owned().into()));
+        Ok(Self(fields.collect()))
     }
 
     fn parse(body: &Bytes) -> Result<Self, Refusal> {
@@ -80,6 +116,20 @@ impl Fields {
         }
     }
 
+    /// A field as it was sent.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// A yes or no; none when absent or `null`.
+    pub(crate) fn optional_bool(&self, name: &str) -> Result<Option<bool>, Refusal> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Bool(value)) => Ok(Some(*value)),
+            Some(_) => Err(Refusal::field(name, "wrong_type", "must be true or false")),
+        }
+    }
+
     /// A moment in milliseconds since the Unix epoch, fractions cut off; none when absent or `null`.
     pub(crate) fn optional_millis(&self, name: &str) -> Result<Option<Timestamp>, Refusal> {
         let value = match self.0.get(name) {
@@ -94,6 +144,19 @@ impl Fields {
                 Err(Refusal::field(name, "wrong_type", why))
             }
         }
+    }
+}
+
+/// A body of at most [`limits::REQUEST_BODY_BYTES_MAX`].
+async fn whole(body: Body) -> Result<Bytes, Refusal> {
+    match Limited::new(body, limits::REQUEST_BODY_BYTES_MAX).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if is_too_long(&*error) => Err(Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            format!("the body has at most {} bytes", limits::REQUEST_BODY_BYTES_MAX),
+        )),
+        Err(_) => Err(Refusal::bad_request("malformed", "the body broke off")),
     }
 }
 
@@ -120,7 +183,7 @@ fn is_json(media_type: &str) -> bool {
 }
 
 /// The value of a header that must not be repeated; empty when it is not text.
-fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Refusal> {
+pub(crate) fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Refusal> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() {

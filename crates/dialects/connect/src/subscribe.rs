@@ -7,10 +7,10 @@ use http::header::HOST;
 use http::{HeaderMap, Uri};
 use serde::Serialize;
 use tidings_core::clock::Timestamp;
-use tidings_service::{Service, SubscribeInput};
+use tidings_service::{Error, Service, SubscribeInput};
 
 use crate::refusal::Refusal;
-use crate::request::{Fields, bearer};
+use crate::request::{Fields, caller};
 
 /// The documented answer.
 #[derive(Serialize)]
@@ -28,6 +28,8 @@ pub(crate) struct Subscribed {
 struct Subscription {
     channel_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    resource_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     expiration: Option<Timestamp>,
     webhook_url: String,
 }
@@ -39,7 +41,7 @@ pub(crate) async fn subscribe(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Subscribed>, Refusal> {
-    let caller = service.authenticate(bearer(&headers)?, None).await?;
+    let caller = caller(&service, &headers).await?;
     let fields = Fields::read(&headers, body).await?;
     let input = SubscribeInput {
         provider: fields.provider()?,
@@ -47,19 +49,29 @@ pub(crate) async fn subscribe(
         channel_id: fields.optional_text("channelId")?,
         expiration: fields.optional_millis("expiration")?,
     };
-    let made = service.connect_subscribe(&caller, input).await?;
+    let made = service.connect_subscribe(&caller, input).await.map_err(without_404)?;
     let server_webhook_url = server_webhook_url(&uri, &headers, &made.provider);
     Ok(Json(Subscribed {
         success: true,
         provider: made.provider,
         subscription: Subscription {
             channel_id: made.channel_id.clone(),
+            resource_id: made.resource_id,
             expiration: made.expiration,
             webhook_url: server_webhook_url.clone(),
         },
         server_webhook_url,
         channel_id: made.channel_id,
     }))
+}
+
+/// Of this endpoint only 400, 401 and 500 are documented: a calendar that is not there is the request's
+/// fault.
+fn without_404(error: Error) -> Refusal {
+    match error {
+        Error::NotFound(_) => Refusal::bad_request(error.code(), error.to_string()),
+        error => error.into(),
+    }
 }
 
 /// Where this server takes notifications of the provider, by the name under which the client knows

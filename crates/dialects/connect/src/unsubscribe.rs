@@ -8,7 +8,7 @@ use serde::Serialize;
 use tidings_service::Service;
 
 use crate::refusal::Refusal;
-use crate::request::{Fields, bearer};
+use crate::request::{Fields, caller};
 
 /// The documented answer. Whatever the message says, the subscription is gone.
 #[derive(Serialize)]
@@ -23,7 +23,7 @@ pub(crate) async fn unsubscribe(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Unsubscribed>, Refusal> {
-    let caller = service.authenticate(bearer(&headers)?, None).await?;
+    let caller = caller(&service, &headers).await?;
     let fields = Fields::read(&headers, body).await?;
     let (provider, channel_id) = (fields.provider()?, fields.text("channelId")?);
     fields.optional_text("resourceId")?;

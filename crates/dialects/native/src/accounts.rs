@@ -68,9 +68,9 @@ pub(crate) struct AccountPatch {
 pub(crate) struct AccountUser {
     /// Its id.
     #[schema(value_type = String)]
-    id: UserId,
+    pub(crate) id: UserId,
     /// The id that the app itself uses.
-    external_id: Option<String>,
+    pub(crate) external_id: Option<String>,
 }
 
 /// Whether an account is watched.
@@ -118,7 +118,7 @@ pub(crate) struct AccountAnswer {
     /// Its id.
     #[schema(value_type = String)]
     id: AccountId,
-    /// `google`, `microsoft`, `zoom`, `caldav` or `apple`.
+    /// `google`, `microsoft`, `zoom`, `caldav`, `apple`, or `record` for a record account.
     provider: String,
     /// Its end user.
     user: Option<AccountUser>,

@@ -8,7 +8,7 @@ use tidings_core::catalogue::Validation;
 use tidings_core::clock::Timestamp;
 use tidings_core::id::AppId;
 use tidings_core::retention::AppRetention;
-use tidings_service::{App, AppChanges, NewApp};
+use tidings_service::{App, AppChanges, AppSettings, NewApp};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -62,6 +62,42 @@ pub(crate) struct AppPatch {
     retention: Option<RetentionWire>,
     /// What happens to a change that is not as the catalogue of event types says: `off`, `warn` or `enforce`.
     validation: Option<ValidationWire>,
+    /// What its dialects read from now on; a setting that is absent in it has its default.
+    settings: Option<SettingsWire>,
+}
+
+/// What the dialects of an app read. What is absent has its default.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(example = json!({"redirect_uris": ["https://example.com/callback"], "subscribe_all": true}))]
+pub(crate) struct SettingsWire {
+    /// Connect: where a person may be sent back to with an authorization code: http or https URLs without a
+    /// fragment, compared character by character.
+    #[schema(max_items = 32)]
+    redirect_uris: Vec<String>,
+    /// Connect: whether every calendar of the app is watched once the app has a `webhook_url`.
+    #[schema(default = true)]
+    subscribe_all: bool,
+}
+
+impl Default for SettingsWire {
+    fn default() -> Self {
+        AppSettings::default().into()
+    }
+}
+
+impl From<SettingsWire> for AppSettings {
+    fn from(wire: SettingsWire) -> Self {
+        let SettingsWire { redirect_uris, subscribe_all } = wire;
+        Self { redirect_uris, subscribe_all }
+    }
+}
+
+impl From<AppSettings> for SettingsWire {
+    fn from(settings: AppSettings) -> Self {
+        let AppSettings { redirect_uris, subscribe_all } = settings;
+        Self { redirect_uris, subscribe_all }
+    }
 }
 
 /// What happens to a change of an unknown type, or that is not as its type's schema says.
@@ -134,6 +170,7 @@ impl From<AppRetention> for RetentionWire {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"id": "app_01k4qzv6s8t2m9r3n5b0", "name": "Acme", "external_id": "tenant-7",
     "webhook_url": null, "seq": 42, "oldest_seq": 1, "retention": {}, "validation": "off",
+    "settings": {"redirect_uris": [], "subscribe_all": true},
     "created_at": "2026-03-12T09:01:12.000Z", "updated_at": "2026-03-12T09:01:12.000Z"}))]
 pub(crate) struct AppAnswer {
     /// Its id.
@@ -153,6 +190,8 @@ pub(crate) struct AppAnswer {
     retention: RetentionWire,
     /// What happens to a change that is not as the catalogue of event types says.
     validation: ValidationWire,
+    /// What its dialects read.
+    settings: SettingsWire,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
@@ -170,6 +209,7 @@ impl From<App> for AppAnswer {
             oldest_seq: app.oldest_seq,
             retention: app.retention.into(),
             validation: app.validation.into(),
+            settings: app.settings.into(),
             created_at: app.created_at,
             updated_at: app.updated_at,
         }
@@ -220,10 +260,11 @@ async fn update_app(
     PathId(id): PathId<AppId>,
     Json(patch): Json<AppPatch>,
 ) -> Answer<Out<AppAnswer>> {
-    let AppPatch { name, external_id, webhook_url, retention, validation } = patch;
+    let AppPatch { name, external_id, webhook_url, retention, validation, settings } = patch;
     let retention = retention.map(AppRetention::from);
     let validation = validation.map(Validation::from);
-    let changes = AppChanges { name, external_id, webhook_url, retention, validation };
+    let settings = settings.map(AppSettings::from);
+    let changes = AppChanges { name, external_id, webhook_url, retention, validation, settings };
     Ok(Out(api.service.update_app(&caller, id, changes).await?.into()))
 }
 

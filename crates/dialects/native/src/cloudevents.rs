@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 use tidings_core::change::Change;
-use tidings_core::format::{Format, RenderError, RenderInput, Rendered};
+use tidings_core::format::{Format, Preset, RenderError, RenderInput, Rendered};
 use tidings_core::hook::{Grouping, is_pattern, pattern_covers};
 use tidings_core::id::AppId;
 
@@ -21,6 +21,7 @@ pub const CLOUDEVENTS: Format = Format {
     asks: pattern_covers,
     documents: |_, _| true,
     batches: &Grouping::EVERY,
+    preset: Preset::PLAIN,
     render,
 };
 
@@ -100,6 +101,7 @@ mod tests {
             hook_external_id: None,
             delivery: DeliveryId(Bits96::new(3)),
             changes,
+            named: &[],
             now: Timestamp(0),
         })
     }

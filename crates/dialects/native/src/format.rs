@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use tidings_core::change::Change;
-use tidings_core::format::{Format, RenderError, RenderInput, Rendered};
+use tidings_core::format::{Format, Preset, RenderError, RenderInput, Rendered};
 use tidings_core::hook::{Grouping, is_pattern, pattern_covers};
 
 /// `{"id","type","timestamp","seq","data"}`, with `data` byte for byte as it was published.
@@ -18,6 +18,7 @@ pub const NATIVE: Format = Format {
     asks: pattern_covers,
     documents: |_, _| true,
     batches: &Grouping::EVERY,
+    preset: Preset::PLAIN,
     render,
 };
 
@@ -89,6 +90,7 @@ mod tests {
             hook_external_id: None,
             delivery: DeliveryId(Bits96::new(3)),
             changes,
+            named: &[],
             now: Timestamp(0),
         })
     }

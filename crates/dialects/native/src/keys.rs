@@ -5,8 +5,8 @@ use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tidings_core::clock::Timestamp;
-use tidings_core::id::GrantId;
-use tidings_service::{CreatedKey, Key, KeyKind, NewKey, PageInput, Scope};
+use tidings_core::id::{GrantId, UserId};
+use tidings_service::{CreatedKey, GrantKind, Key, NewKey, PageInput, Scope};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -33,24 +33,40 @@ pub(crate) enum KeyKindName {
     Owner,
     /// The Mobiscroll Connect surface, for one end user; made under `/users`.
     Connect,
+    /// An authorization code that waits to be traded; made by the Connect surface.
+    Code,
+    /// A refresh token; made by the Connect surface.
+    Refresh,
+    /// A session of an end user; made by the Sync surface.
+    Session,
+    /// An access; made by the Pryv surface.
+    Access,
 }
 
-impl From<KeyKindName> for KeyKind {
+impl From<KeyKindName> for GrantKind {
     fn from(name: KeyKindName) -> Self {
         match name {
             KeyKindName::App => Self::App,
             KeyKindName::Owner => Self::Owner,
             KeyKindName::Connect => Self::Connect,
+            KeyKindName::Code => Self::Code,
+            KeyKindName::Refresh => Self::Refresh,
+            KeyKindName::Session => Self::Session,
+            KeyKindName::Access => Self::Access,
         }
     }
 }
 
-impl From<KeyKind> for KeyKindName {
-    fn from(kind: KeyKind) -> Self {
+impl From<GrantKind> for KeyKindName {
+    fn from(kind: GrantKind) -> Self {
         match kind {
-            KeyKind::App => Self::App,
-            KeyKind::Owner => Self::Owner,
-            KeyKind::Connect => Self::Connect,
+            GrantKind::App => Self::App,
+            GrantKind::Owner => Self::Owner,
+            GrantKind::Connect => Self::Connect,
+            GrantKind::Code => Self::Code,
+            GrantKind::Refresh => Self::Refresh,
+            GrantKind::Session => Self::Session,
+            GrantKind::Access => Self::Access,
         }
     }
 }
@@ -71,6 +87,8 @@ enum ScopeName {
     Accounts,
     /// Read and write calendars and their events.
     Calendars,
+    /// Read and write the application's own records.
+    Records,
 }
 
 impl From<ScopeName> for Scope {
@@ -82,6 +100,7 @@ impl From<ScopeName> for Scope {
             ScopeName::Hooks => Self::Hooks,
             ScopeName::Accounts => Self::Accounts,
             ScopeName::Calendars => Self::Calendars,
+            ScopeName::Records => Self::Records,
         }
     }
 }
@@ -106,7 +125,7 @@ pub(crate) struct KeyInput {
 
 /// A key, without its token.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"id": "key_01k4qzv6s8t2m9r3n5b0", "kind": "app", "name": "billing",
+#[schema(example = json!({"id": "key_01k4qzv6s8t2m9r3n5b0", "kind": "app", "user": null, "name": "billing",
     "scopes": ["publish", "read"], "hint": "k3Xz", "created_at": "2026-03-12T09:01:12.000Z",
     "expires_at": null, "last_used_at": null, "revoked_at": null}))]
 pub(crate) struct KeyAnswer {
@@ -115,6 +134,9 @@ pub(crate) struct KeyAnswer {
     id: GrantId,
     /// What it opens.
     kind: KeyKindName,
+    /// Its end user.
+    #[schema(value_type = Option<String>)]
+    user: Option<UserId>,
     /// What people call it.
     name: String,
     /// What it may do in its app.
@@ -140,6 +162,7 @@ impl From<Key> for KeyAnswer {
         Self {
             id: key.id,
             kind: key.kind.into(),
+            user: key.user,
             name: key.name,
             scopes: key.scopes.into_iter().map(Scope::as_str).collect(),
             hint: key.hint,
@@ -154,7 +177,7 @@ impl From<Key> for KeyAnswer {
 /// A new key with its token, which is shown this once.
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({"token": "tdk_0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s",
-    "key": {"id": "key_01k4qzv6s8t2m9r3n5b0", "kind": "app", "name": "billing",
+    "key": {"id": "key_01k4qzv6s8t2m9r3n5b0", "kind": "app", "user": null, "name": "billing",
         "scopes": ["publish", "read"], "hint": "7R8s", "created_at": "2026-03-12T09:01:12.000Z",
         "expires_at": null, "last_used_at": null, "revoked_at": null}}))]
 pub(crate) struct CreatedKeyAnswer {

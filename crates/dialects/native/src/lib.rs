@@ -27,6 +27,7 @@ mod openapi;
 mod path;
 mod problem;
 mod query;
+mod records;
 mod replays;
 mod request_id;
 mod stream;
@@ -78,6 +79,7 @@ fn routes() -> OpenApiRouter<Api> {
         connections::routes(),
         calendars::routes(),
         events::routes(),
+        records::routes(),
         hooks::routes(),
         changes::routes(),
         event_types::routes(),

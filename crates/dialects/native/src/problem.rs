@@ -94,6 +94,12 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
     }
 
+    /// The same, said of a line of a body that has one document a line.
+    pub(crate) fn in_line(mut self, number: u64) -> Self {
+        self.detail = format!("line {number}: {}", self.detail);
+        self
+    }
+
     /// 404: the path, or something in the request, names nothing of this app.
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)

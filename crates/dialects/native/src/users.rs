@@ -4,15 +4,16 @@ use axum::Json as Out;
 use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use tidings_core::clock::Timestamp;
 use tidings_core::id::UserId;
-use tidings_service::{ConnectToken, User};
+use tidings_service::{ConnectToken, NewUser, User, UserChanges};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::Api;
-use crate::answers::{Answer, Made, PageAnswer, PageQuery, page};
+use crate::answers::{Answer, Made, PageAnswer, PageQuery, nullable, page};
 use crate::body::{Json, OptionalJson};
 use crate::caller::By;
 use crate::keys::{self, CreatedKeyAnswer};
@@ -22,37 +23,71 @@ use crate::query::Query;
 pub(crate) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(upsert_user, list_users))
-        .routes(routes!(get_user))
+        .routes(routes!(get_user, update_user, delete_user))
         .routes(routes!(mint_connect_token))
 }
 
 /// An end user to create or find.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"external_id": "user-81"}))]
+#[schema(example = json!({"external_id": "user-81", "name": "Ada"}))]
 pub(crate) struct UserInput {
     /// The id that the app itself uses.
+    #[schema(min_length = 1, max_length = 256)]
     external_id: String,
+    /// What people call it. Of no effect on an end user that exists.
+    #[schema(min_length = 1, max_length = 256)]
+    name: Option<String>,
+    /// What else is to be kept with it: an object of at most 16 KiB. Of no effect on an end user that exists.
+    #[schema(value_type = Option<Object>)]
+    details: Option<Value>,
+}
+
+/// What to change; absent stays, `null` clears.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "Ada Lovelace"}))]
+pub(crate) struct UserPatch {
+    /// The id that the app itself uses.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
+    external_id: Option<Option<String>>,
+    /// What people call it.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
+    name: Option<Option<String>>,
+    /// What else is to be kept with it: an object of at most 16 KiB, which takes the place of the whole one
+    /// before.
+    #[schema(value_type = Option<Object>)]
+    details: Option<Value>,
 }
 
 /// An end user.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"id": "usr_01k4qzv6s8t2m9r3n5b0", "external_id": "user-81",
-    "created_at": "2026-03-12T09:01:12.000Z"}))]
+    "name": "Ada", "details": {}, "created_at": "2026-03-12T09:01:12.000Z",
+    "updated_at": "2026-03-12T09:01:12.000Z"}))]
 pub(crate) struct UserAnswer {
     /// Its id.
     #[schema(value_type = String)]
     id: UserId,
     /// The id that the app itself uses.
-    external_id: String,
+    external_id: Option<String>,
+    /// What people call it.
+    name: Option<String>,
+    /// What else is kept with it.
+    #[schema(value_type = Object)]
+    details: Value,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
 }
 
 impl From<User> for UserAnswer {
     fn from(user: User) -> Self {
-        let User { id, external_id, created_at } = user;
-        Self { id, external_id, created_at }
+        let User { id, external_id, name, details, created_at, updated_at } = user;
+        Self { id, external_id, name, details, created_at, updated_at }
     }
 }
 
@@ -77,7 +112,10 @@ async fn upsert_user(
     By(caller): By,
     Json(input): Json<UserInput>,
 ) -> Answer<Made<UserAnswer>> {
-    let (user, created) = api.service.upsert_user(&caller, input.external_id).await?;
+    let UserInput { external_id, name, details } = input;
+    let details = details.unwrap_or_else(|| json!({}));
+    let new = NewUser { external_id: Some(external_id), name, details };
+    let (user, created) = api.service.create_user(&caller, new, |_| Vec::new()).await?;
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
     Ok(Made { status, location: format!("/api/v1/users/{}", user.id), body: user.into() })
 }
@@ -102,6 +140,32 @@ async fn get_user(
     PathId(id): PathId<UserId>,
 ) -> Answer<Out<UserAnswer>> {
     Ok(Out(api.service.user(&caller, id).await?.into()))
+}
+
+/// Changes an end user. Needs the scope `accounts`.
+#[utoipa::path(patch, path = "/users/{user_id}", tag = "users", params(("user_id" = String, Path)),
+    request_body = UserPatch, responses((status = 200, description = "the end user", body = UserAnswer)))]
+async fn update_user(
+    State(api): State<Api>,
+    By(caller): By,
+    PathId(id): PathId<UserId>,
+    Json(patch): Json<UserPatch>,
+) -> Answer<Out<UserAnswer>> {
+    let UserPatch { external_id, name, details } = patch;
+    let changes = UserChanges { external_id, name, details };
+    Ok(Out(api.service.update_user(&caller, id, changes, |_| Vec::new()).await?.into()))
+}
+
+/// Deletes an end user with its accounts, tokens and hooks. Needs the scope `accounts`.
+#[utoipa::path(delete, path = "/users/{user_id}", tag = "users", params(("user_id" = String, Path)),
+    responses((status = 204, description = "deleted")))]
+async fn delete_user(
+    State(api): State<Api>,
+    By(caller): By,
+    PathId(id): PathId<UserId>,
+) -> Answer<StatusCode> {
+    api.service.delete_user(&caller, id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Mints a bearer of the Mobiscroll Connect surface for one end user; revoke it as a key. Needs the

@@ -1,18 +1,55 @@
 //! The Pyas dialect: the format of its webhooks. `README.md` is the wire contract.
 //!
-//! Pyas documents no API to manage webhooks, so hooks with this format are made with the native API.
+//! Pyas documents no API to manage webhooks, so hooks with this format are made with the native API. Its
+//! calls for accounts, calendars, events and meetings are under `/pyas`.
 
+mod calendars;
+mod draft;
+mod events;
+mod meetings;
+mod oauth;
+mod refusal;
 mod render;
+mod request;
+mod shape;
+mod triggers;
 
 use axum::Router;
-use tidings_core::change::types;
-use tidings_core::format::Format;
-use tidings_core::hook::Grouping;
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use http::StatusCode;
+use tidings_core::format::{Format, Preset};
+use tidings_core::hook::{Coalesce, Grouping};
 use tidings_service::Service;
 
-/// The endpoints of Pyas.
+use refusal::Refusal;
+use triggers::{asks, documents, knows};
+
+/// The endpoints of Pyas, under `/pyas`.
 pub fn routes(service: Service) -> Router {
-    Router::new().with_state(service)
+    Router::new().nest("/pyas", endpoints()).with_state(service)
+}
+
+fn endpoints() -> Router<Service> {
+    let event = get(events::get).put(events::update).patch(events::update).delete(events::delete);
+    let meeting =
+        get(meetings::get).put(meetings::update).patch(meetings::update).delete(meetings::delete);
+    Router::new()
+        .route("/oauth/init", get(oauth::init::url).options(oauth::init::preflight))
+        .route("/oauth/init/connect", post(oauth::init::connect).options(oauth::init::preflight))
+        .route("/{provider}/oauth", get(oauth::url))
+        .route("/{provider}/connect", post(oauth::connect))
+        .route("/{provider}/calendars", get(calendars::list))
+        .route("/{provider}/calendars/{id}", get(calendars::get))
+        .route("/{provider}/events", get(events::list::list).post(events::create))
+        .route("/{provider}/events/{id}", event)
+        .route("/{provider}/meetings", get(meetings::list).post(meetings::create))
+        .route("/{provider}/meetings/{id}", meeting)
+        .fallback(async || Refusal::not_found().into_response())
+        .method_not_allowed_fallback(async || {
+            let why = "Method Not Allowed";
+            Refusal::told(StatusCode::METHOD_NOT_ALLOWED, why).into_response()
+        })
 }
 
 /// The format `pyas@1`.
@@ -23,78 +60,20 @@ pub const FORMAT: Format = Format {
     asks,
     documents,
     batches: &[Grouping::AccountType],
+    preset: PRESET,
     render: render::render,
 };
 
-/// Every trigger, and the type of change that it asks for. `account.` is singular and the others are
-/// plural, as documented; there is no `calendars.updated`.
-pub(crate) const TRIGGERS: [(&str, &str); 8] = [
-    ("account.connected", types::ACCOUNT_CONNECTED),
-    ("account.inactive", types::ACCOUNT_INACTIVE),
-    ("account.deleted", types::ACCOUNT_DELETED),
-    ("calendars.created", types::CALENDAR_CREATED),
-    ("calendars.deleted", types::CALENDAR_DELETED),
-    ("events.created", types::EVENT_CREATED),
-    ("events.updated", types::EVENT_UPDATED),
-    ("events.deleted", types::EVENT_DELETED),
-];
-
-/// The trigger under which a type of change is sent; none for types that Pyas does not have.
-pub(crate) fn trigger_of(kind: &str) -> Option<&'static str> {
-    TRIGGERS.iter().find(|(_, of)| *of == kind).map(|(trigger, _)| *trigger)
-}
-
-fn knows(trigger: &str) -> bool {
-    TRIGGERS.iter().any(|(known, _)| *known == trigger)
-}
-
-fn asks(trigger: &str, kind: &str) -> bool {
-    trigger_of(kind) == Some(trigger)
-}
-
-/// Calendar triggers are documented for Google only, event triggers for Google and Microsoft, account
-/// triggers for every provider.
-fn documents(kind: &str, provider: &str) -> bool {
-    match trigger_of(kind).and_then(|trigger| trigger.split_once('.')) {
-        Some(("account", _)) => true,
-        Some(("calendars", _)) => provider == "google",
-        Some(("events", _)) => provider == "google" || provider == "microsoft",
-        _ => false,
-    }
-}
+/// What happens at about the same time in an account shares a request by its trigger.
+const PRESET: Preset = Preset {
+    coalesce: Some(Coalesce {
+        group: Grouping::AccountType,
+        window_ms: 500,
+        max_wait_ms: 2_000,
+        ..Coalesce::PLAIN
+    }),
+    ..Preset::PLAIN
+};
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_eight_triggers_ask_for_one_type_each() {
-        for (trigger, kind) in TRIGGERS {
-            assert!((FORMAT.knows)(trigger), "{trigger}");
-            for (_, other) in TRIGGERS {
-                assert_eq!((FORMAT.asks)(trigger, other), kind == other, "{trigger} {other}");
-            }
-        }
-        for stranger in
-            ["calendars.updated", "calendar.created", "event.created", "events.*", "*", ""]
-        {
-            assert!(!(FORMAT.knows)(stranger), "{stranger}");
-            assert!(!(FORMAT.asks)(stranger, types::EVENT_CREATED), "{stranger}");
-        }
-        assert!(!(FORMAT.asks)("calendars.created", types::CALENDAR_UPDATED));
-    }
-
-    #[test]
-    fn documented_providers_are_those_of_the_seed() {
-        for (trigger, kind) in TRIGGERS {
-            for provider in ["google", "microsoft", "zoom", "caldav", "apple"] {
-                let expected = trigger.starts_with("account.")
-                    || provider == "google"
-                    || (provider == "microsoft" && trigger.starts_with("events."));
-                assert_eq!((FORMAT.documents)(kind, provider), expected, "{trigger} {provider}");
-            }
-        }
-        assert!(!(FORMAT.documents)(types::CALENDAR_UPDATED, "google"));
-        assert!(!(FORMAT.documents)("invoice.paid", "google"));
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidings_core::change::{Change, types};
 use tidings_core::format::{RenderError, RenderInput, Rendered};
 
-use crate::trigger_of;
+use crate::triggers::trigger_of;
 
 /// What stands in for account and provider in a test event, which concerns neither.
 const NONE: &str = "test";

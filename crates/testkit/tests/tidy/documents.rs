@@ -139,3 +139,40 @@ fn the_readme_opens_with_the_two_commands() {
         first.lines().skip(1).map(|line| line.split('#').next().unwrap_or("").trim()).collect();
     assert_eq!(commands, ["cargo run --release -- demo", "./test"]);
 }
+
+/// What is wrong with the rows of the tables in which each last cell names tests.
+fn unproved_rows(document: &str, tests: &BTreeSet<String>) -> Vec<String> {
+    let is_frame = |row: &str| row.starts_with("|---") || row.ends_with("| test |");
+    let rows = document.lines().filter(|line| line.starts_with('|') && !is_frame(line));
+    let mut complaints = Vec::new();
+    for row in rows {
+        let last = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        let names: Vec<_> = last.split('`').skip(1).step_by(2).collect();
+        if names.is_empty() {
+            complaints.push(format!("names no test: {row}"));
+        }
+        let missing = names.iter().filter(|name| !tests.contains(**name));
+        complaints.extend(missing.map(|name| format!("there is no test {name}: {row}")));
+    }
+    complaints
+}
+
+#[test]
+fn every_promise_of_a_dialect_names_an_existing_test() {
+    let (document, tests) = (read("docs/dialects.md"), tests());
+    for dialect in ["Pyas", "Mobiscroll Connect", "Sync", "Vyte", "Pryv"] {
+        let (_, section) =
+            document.split_once(&format!("\n## {dialect}\n")).expect("a section each");
+        let section = section.split("\n## ").next().unwrap_or_default();
+        assert!(section.lines().filter(|line| line.starts_with('|')).count() >= 12, "{dialect}");
+    }
+    none(&unproved_rows(&document, &tests));
+    let frame = "| promise | test |\n|---|---|\n";
+    for (row, complaints) in [
+        ("| it is so | `every_promise_of_a_dialect_names_an_existing_test` |", 0),
+        ("| it is so | |", 1),
+        ("| it is so | `no_such_test` |", 1),
+    ] {
+        assert_eq!(unproved_rows(&format!("{frame}{row}"), &tests).len(), complaints, "{row}");
+    }
+}

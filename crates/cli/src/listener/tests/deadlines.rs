@@ -46,6 +46,24 @@ async fn a_trickling_body_is_cut_and_a_trickling_head_after_an_idle_time_too() {
 }
 
 #[tokio::test]
+async fn a_long_body_is_given_the_deadline_anew_for_each_piece_of_it() {
+    let limits = quick();
+    let server = Server::start(limits).await;
+    let mut stream = server.connect().await;
+    let piece = vec![b'x'; limits::REQUEST_BODY_BYTES_MAX];
+    let pieces = 4;
+    let length = pieces * piece.len();
+    let head = format!("POST /load HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // Longer altogether than the deadline, each piece well before it.
+    for _ in 0..pieces {
+        stream.write_all(&piece).await.unwrap();
+        tokio::time::sleep(limits.body_deadline / 2).await;
+    }
+    assert_eq!(status(&mut stream).await, Some(200));
+}
+
+#[tokio::test]
 async fn a_connection_serves_many_requests_and_knows_its_client() {
     let server = Server::start(quick()).await;
     let mut stream = server.connect().await;

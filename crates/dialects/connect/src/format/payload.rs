@@ -11,6 +11,9 @@ use super::no_original;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Payload<'a> {
+    /// As the SDKs' signature vectors have it; absent when the events differ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) event_type: Option<&'static str>,
     pub(super) provider: &'a str,
     /// The end user's id at the application; empty when the account belongs to none.
     pub(super) user_id: &'a str,
@@ -29,6 +32,7 @@ impl<'a> Payload<'a> {
     /// A delivery without events, which the contract does not otherwise know.
     pub(super) fn test(channel_id: &'a str, timestamp: Timestamp) -> Self {
         Self {
+            event_type: None,
             provider: "test",
             user_id: "",
             calendar_id: "",
@@ -69,6 +73,16 @@ impl ChangeType {
             types::EVENT_UPDATED => Some(Self::Updated),
             types::EVENT_DELETED => Some(Self::Deleted),
             _ => None,
+        }
+    }
+
+    /// The reverse of [`ChangeType::of`].
+    pub(super) fn event_type(self) -> Option<&'static str> {
+        match self {
+            Self::Created => Some(types::EVENT_CREATED),
+            Self::Updated => Some(types::EVENT_UPDATED),
+            Self::Deleted => Some(types::EVENT_DELETED),
+            Self::Mixed => None,
         }
     }
 
@@ -115,7 +129,8 @@ pub(super) struct Event<'a> {
     location: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     attendees: Vec<Attendee>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    /// Called `properties` in the mirror.
+    #[serde(borrow, alias = "properties", skip_serializing_if = "Option::is_none")]
     custom: Option<&'a RawValue>,
     /// An object, as in the documentation of webhooks; that of the events API has a string.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]

@@ -56,6 +56,7 @@ fn rendered(changes: &[Change]) -> Result<Value, RenderError> {
         hook_external_id: Some("sub-123"),
         delivery: DeliveryId(Bits96::new(3)),
         changes,
+        named: &[],
         now: Timestamp(1_790_000_001_000),
     };
     let rendered = (FORMAT.render)(&input)?;
@@ -84,6 +85,7 @@ fn the_documented_delivery_is_reproduced_field_by_field() {
         }],
         "changeType": "updated", "timestamp": "2026-03-12T09:01:12.000Z",
         "metadata": {"channelId": "sub-123", "eventCount": 1, "isInitialSync": false},
+        "eventType": "event.updated",
     });
     assert_eq!(rendered(&[change("event.updated", &content)]).unwrap(), expected);
 }
@@ -103,7 +105,7 @@ fn what_the_source_lacks_is_left_out_and_required_fields_stay() {
             "attendees": [{"email": "a@b.c", "status": "none"}],
             "changeType": "deleted", "original": {},
         }],
-        "changeType": "deleted", "timestamp": "2026-03-12T09:01:12.000Z",
+        "changeType": "deleted", "eventType": "event.deleted", "timestamp": "2026-03-12T09:01:12.000Z",
         "metadata": {"channelId": "sub-123", "eventCount": 1, "isInitialSync": false},
     });
     assert_eq!(rendered(&[change]).unwrap(), expected);
@@ -142,6 +144,7 @@ fn the_providers_own_object_is_forwarded_byte_for_byte() {
         hook_external_id: None,
         delivery: DeliveryId(Bits96::new(3)),
         changes: &[change],
+        named: &[],
         now: Timestamp(0),
     };
     let rendered = (FORMAT.render)(&input).unwrap();

@@ -6,7 +6,7 @@ use super::*;
 async fn shown(refusal: Refusal) -> String {
     let response = refusal.into_response();
     let mut text = response.status().as_u16().to_string();
-    for name in [&ALLOW, &RETRY_AFTER, &WWW_AUTHENTICATE] {
+    for name in [&RETRY_AFTER, &WWW_AUTHENTICATE] {
         if let Some(value) = response.headers().get(name) {
             text.push_str(&format!(" {name}: {}", value.to_str().unwrap()));
         }
@@ -30,6 +30,12 @@ async fn every_service_error_has_its_answer() {
         Error::Malformed("name the app".into()),
         Error::Unauthenticated,
         Error::Forbidden("connect"),
+        Error::Forbidden(CONNECT_WRITE),
+        Error::Forbidden(CONNECT_CALENDARS),
+        Error::Stale { why: "the event is not in that version".into(), current: None },
+        Error::Refused("the calendar is read-only".into()),
+        Error::ProviderUnavailable { why: "google does not answer".into(), retry_after_s: 5 },
+        Error::NotConfigured("the operator must set public_url".into()),
         Error::LimitExceeded { limit: "10000 hooks".into(), retry_after_s: None },
         Error::LimitExceeded { limit: "512 streams".into(), retry_after_s: Some(7) },
         Error::TooLarge("a body has at most 262144 bytes".into()),

@@ -30,11 +30,10 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 }
 
 /// Where an enabled hook goes on.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum EnableFromName {
     /// Where it stood: everything that waits is delivered.
-    #[default]
     Backlog,
     /// At the end of the journal: what waits is skipped, visibly.
     Now,
@@ -45,8 +44,8 @@ enum EnableFromName {
 #[serde(deny_unknown_fields, default)]
 #[schema(example = json!({"from": "backlog"}))]
 struct EnableInput {
-    /// Where it goes on.
-    from: EnableFromName,
+    /// Where it goes on; when absent as its format has it, which is the backlog for most.
+    from: Option<EnableFromName>,
 }
 
 /// How to rotate a secret.
@@ -84,8 +83,9 @@ async fn enable_hook(
     OptionalJson(input): OptionalJson<EnableInput>,
 ) -> Answer<Out<HookAnswer>> {
     let from = match input.from {
-        EnableFromName::Backlog => EnableFrom::Backlog,
-        EnableFromName::Now => EnableFrom::Now,
+        None => EnableFrom::Usual,
+        Some(EnableFromName::Backlog) => EnableFrom::Backlog,
+        Some(EnableFromName::Now) => EnableFrom::Now,
     };
     Ok(Out(api.service.enable_hook(&caller, id, from).await?.into()))
 }

@@ -6,7 +6,7 @@ use axum::Json as Out;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tidings_service::{Preview, PreviewInput};
+use tidings_service::{NamedFilter, Preview, PreviewInput};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -28,6 +28,32 @@ pub(super) fn text(document: Box<RawValue>) -> String {
 /// A document that was stored as text.
 pub(super) fn document(text: String) -> Option<Box<RawValue>> {
     RawValue::from_string(text).ok()
+}
+
+/// A filter with a name, which the hook's format may tell with the changes that it takes.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "paid", "filter": {"path": "/data/status", "eq": "paid"}}))]
+pub(super) struct NamedBody {
+    /// Its name, unique in the hook.
+    #[schema(max_length = 256)]
+    name: String,
+    /// What it takes, written as a hook's `filter`.
+    #[schema(value_type = Object)]
+    filter: Box<RawValue>,
+}
+
+impl NamedBody {
+    /// A named filter as it is shown.
+    pub(super) fn of(named: NamedFilter) -> Option<Self> {
+        Some(Self { name: named.name, filter: document(named.filter)? })
+    }
+}
+
+impl From<NamedBody> for NamedFilter {
+    fn from(body: NamedBody) -> Self {
+        Self { name: body.name, filter: text(body.filter) }
+    }
 }
 
 /// A filter and a transform to try out on a sample change.

@@ -97,7 +97,8 @@ impl From<OnExhausted> for OnExhaustedBody {
 #[schema(example = json!({"group": "account", "window_ms": 2000, "max_wait_ms": 30000,
     "batch_max": 50}))]
 pub(crate) struct CoalesceBody {
-    /// Which changes may share a request: `all` (the default), `account`, `type`, `account_type` or `item`.
+    /// Which changes may share a request: `all` (the default), `account`, `collection`, `type`,
+    /// `account_type` or `item`.
     #[schema(value_type = Option<String>)]
     group: Option<Grouping>,
     /// A group is not sent before this long after its first change, ms.

@@ -10,7 +10,7 @@ use tidings_service::{CreatedHook, Hook, HookChanges, HookFrom, NewHook, Serving
 use utoipa::ToSchema;
 
 use super::access::{AccessAnswer, AccessInput, VerifyInput, reach};
-use super::selecting::{document, text};
+use super::selecting::{NamedBody, document, text};
 use super::serving::{CoalesceBody, DisableBody, OnExhaustedBody, OrderingBody, RateBody};
 use crate::answers::nullable;
 
@@ -72,6 +72,15 @@ pub(crate) struct HookInput {
     #[schema(value_type = Option<Object>, example = json!({"and": [
         {"path": "/data/status", "eq": "paid"}, {"path": "/data/amount", "gte": 100}]}))]
     filter: Option<Box<RawValue>>,
+    /// Only changes whose content is like at least one of these, unless there are none. For formats that tell
+    /// the names.
+    #[serde(default)]
+    #[schema(max_items = 50)]
+    named: Vec<NamedBody>,
+    /// No changes of these calendars.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>, max_items = 200)]
+    except_calendars: Vec<CollectionId>,
     /// A script (Rhai) that reshapes `body` and adds to `headers` before they are signed; see
     /// `POST /transform/preview`. When it fails, the delivery is parked with the reason.
     #[schema(max_length = 16384)]
@@ -106,6 +115,13 @@ pub(crate) struct HookInput {
     coalesce: Option<Option<CoalesceBody>>,
     /// When failures disable it.
     disable: Option<DisableBody>,
+    /// Whether a receiver that is down costs a probe now and then rather than its schedule.
+    breaker: Option<bool>,
+    /// Whether the waits of `retry` are lengthened by up to a fifth, by chance.
+    jitter: Option<bool>,
+    /// Whether a retry takes in what came after the delivery that failed, under a new id; needs `ordering:
+    /// "hook"` and `coalesce`.
+    merges: Option<bool>,
     /// What its deliveries are signed with: `["v1"]` (HMAC with its secret, the default), `["v1a"]` (Ed25519
     /// with the app's key) or both.
     #[schema(value_type = Option<Vec<String>>, min_items = 1, max_items = 2)]
@@ -144,6 +160,8 @@ impl From<HookInput> for NewHook {
             calendar: input.calendar,
             echoes: input.echoes,
             filter: input.filter.map(text),
+            named: input.named.into_iter().map(Into::into).collect(),
+            except_calendars: input.except_calendars,
             transform: input.transform,
             external_id: input.external_id,
             serving: Serving {
@@ -156,6 +174,9 @@ impl From<HookInput> for NewHook {
                 on_exhausted: input.on_exhausted.map(Into::into),
                 coalesce: input.coalesce.map(|rule| rule.map(Into::into)),
                 disable: input.disable.map(Into::into),
+                breaker: input.breaker,
+                jitter: input.jitter,
+                merges: input.merges,
             },
             reach: reach(input.signing, input.access, input.verify),
             secret: input.secret,
@@ -189,6 +210,12 @@ pub(crate) struct HookPatch {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<Object>)]
     filter: Option<Option<Box<RawValue>>>,
+    /// New named filters, all of them, from the app's next change on.
+    #[schema(max_items = 50)]
+    named: Option<Vec<NamedBody>>,
+    /// The calendars left out, all of them, from the app's next change on.
+    #[schema(value_type = Option<Vec<String>>, max_items = 200)]
+    except_calendars: Option<Vec<CollectionId>>,
     /// A new transform, also for parked deliveries; `null` takes it away.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>, max_length = 16384)]
@@ -220,6 +247,13 @@ pub(crate) struct HookPatch {
     coalesce: Option<Option<CoalesceBody>>,
     /// When failures disable it.
     disable: Option<DisableBody>,
+    /// Whether a receiver that is down costs a probe now and then rather than its schedule.
+    breaker: Option<bool>,
+    /// Whether the waits of `retry` are lengthened by up to a fifth, by chance.
+    jitter: Option<bool>,
+    /// Whether a retry takes in what came after the delivery that failed, under a new id; needs `ordering:
+    /// "hook"` and `coalesce`.
+    merges: Option<bool>,
     /// What its deliveries are signed with: `["v1"]` (HMAC with its secret, the default), `["v1a"]` (Ed25519
     /// with the app's key) or both.
     #[schema(value_type = Option<Vec<String>>, min_items = 1, max_items = 2)]
@@ -242,6 +276,8 @@ impl From<HookPatch> for HookChanges {
             providers: patch.providers,
             echoes: patch.echoes,
             filter: patch.filter.map(|filter| filter.map(text)),
+            named: patch.named.map(|named| named.into_iter().map(Into::into).collect()),
+            except_calendars: patch.except_calendars,
             transform: patch.transform,
             serving: Serving {
                 retry: patch.retry,
@@ -253,6 +289,9 @@ impl From<HookPatch> for HookChanges {
                 on_exhausted: patch.on_exhausted.map(Into::into),
                 coalesce: patch.coalesce.map(|rule| rule.map(Into::into)),
                 disable: patch.disable.map(Into::into),
+                breaker: patch.breaker,
+                jitter: patch.jitter,
+                merges: patch.merges,
             },
             reach: reach(patch.signing, patch.access, patch.verify),
         }
@@ -263,11 +302,13 @@ impl From<HookPatch> for HookChanges {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"id": "hook_01k4qzv6s8t2m9r3n5b0", "url": "https://example.com/webhooks",
     "description": "", "format": "native@1", "triggers": ["event.*"], "providers": "documented",
-    "user": null, "account": null, "calendar": null, "echoes": false, "filter": null, "transform": null,
+    "user": null, "account": null, "calendar": null, "echoes": false, "filter": null, "named": [],
+    "except_calendars": [], "transform": null,
     "external_id": null,
     "retry": [0, 5, 30, 120, 600], "concurrency": 16, "timeout_ms": 15000, "rate": null,
     "ordering": "none", "order_key": null, "on_exhausted": "continue", "coalesce": null,
-    "disable": {"failing_ms": 432000000, "failures": null}, "signing": ["v1"],
+    "disable": {"failing_ms": 432000000, "failures": null}, "breaker": true, "jitter": true,
+    "merges": false, "signing": ["v1"],
     "access": {"headers": [], "auth": null, "client_certificate": false}, "consent": null, "status": "active",
     "status_reason": null, "expires_at": null, "runs": 0, "failures": 0, "consecutive_failures": 0,
     "failing_since": null, "created_at": "2026-03-12T09:01:12.000Z",
@@ -301,6 +342,11 @@ pub(crate) struct HookAnswer {
     /// Only changes whose content is like this.
     #[schema(value_type = Option<Object>)]
     filter: Option<Box<RawValue>>,
+    /// Only changes whose content is like at least one of these, unless there are none.
+    named: Vec<NamedBody>,
+    /// No changes of these calendars.
+    #[schema(value_type = Vec<String>)]
+    except_calendars: Vec<CollectionId>,
     /// The script that reshapes its requests.
     transform: Option<String>,
     /// Its id in its dialect.
@@ -323,6 +369,12 @@ pub(crate) struct HookAnswer {
     coalesce: Option<CoalesceBody>,
     /// When failures disable it.
     disable: DisableBody,
+    /// Whether a receiver that is down costs a probe now and then rather than its schedule.
+    breaker: bool,
+    /// Whether the waits of `retry` are lengthened by chance.
+    jitter: bool,
+    /// Whether a retry takes later changes in.
+    merges: bool,
     /// What its deliveries are signed with.
     #[schema(value_type = Vec<String>)]
     signing: Vec<Scheme>,
@@ -368,6 +420,8 @@ impl From<Hook> for HookAnswer {
             calendar: hook.calendar,
             echoes: hook.echoes,
             filter: hook.filter.and_then(document),
+            named: hook.named.into_iter().filter_map(NamedBody::of).collect(),
+            except_calendars: hook.except_calendars,
             transform: hook.transform,
             external_id: hook.external_id,
             retry: hook.retry,
@@ -382,6 +436,9 @@ impl From<Hook> for HookAnswer {
             on_exhausted: hook.on_exhausted.into(),
             coalesce: hook.coalesce.map(Into::into),
             disable: hook.disable.into(),
+            breaker: hook.breaker,
+            jitter: hook.jitter,
+            merges: hook.merges,
             signing: hook.signing.schemes(),
             access: hook.access.into(),
             consent: hook.consent,
@@ -403,11 +460,13 @@ impl From<Hook> for HookAnswer {
 #[schema(example = json!({"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     "hook": {"id": "hook_01k4qzv6s8t2m9r3n5b0", "url": "https://example.com/webhooks",
     "description": "", "format": "native@1", "triggers": ["event.*"], "providers": "documented",
-    "user": null, "account": null, "calendar": null, "echoes": false, "filter": null, "transform": null,
+    "user": null, "account": null, "calendar": null, "echoes": false, "filter": null, "named": [],
+    "except_calendars": [], "transform": null,
     "external_id": null,
     "retry": [0, 5, 30, 120, 600], "concurrency": 16, "timeout_ms": 15000, "rate": null,
     "ordering": "none", "order_key": null, "on_exhausted": "continue", "coalesce": null,
-    "disable": {"failing_ms": 432000000, "failures": null}, "signing": ["v1"],
+    "disable": {"failing_ms": 432000000, "failures": null}, "breaker": true, "jitter": true,
+    "merges": false, "signing": ["v1"],
     "access": {"headers": [], "auth": null, "client_certificate": false}, "consent": null, "status": "active",
     "status_reason": null, "expires_at": null, "runs": 0, "failures": 0, "consecutive_failures": 0,
     "failing_since": null, "created_at": "2026-03-12T09:01:12.000Z",

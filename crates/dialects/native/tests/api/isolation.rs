@@ -253,6 +253,7 @@ async fn furnish(world: &World, tenant: &Tenant) -> Names {
         names.insert("key", id(&key["key"]));
         names.insert("hook", id(&hook["hook"]));
         names.insert("change", id(&change));
+        made("/record-accounts", json!({"name": "records", "user": id(&user)})).await;
         let kind = json!({"name": format!("of.{}.{n}", tenant.app)});
         names.insert(
             "event_type",

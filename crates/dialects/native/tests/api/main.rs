@@ -7,6 +7,7 @@ mod idempotency;
 mod isolation;
 mod ledger;
 mod openapi;
+mod records;
 mod request_id;
 mod scopes;
 mod selecting;

@@ -166,6 +166,6 @@ async fn request_examples_are_accepted_where_they_name_no_ids() {
         assert!(answer.status.is_success(), "{}: {answer:?}", operation.id);
         tried += 1;
     }
-    let which = "keys, users, accounts, connections, hooks, changes, batch, event types, previews";
-    assert_eq!(tried, 9, "{which}");
+    let which = "keys, users, accounts, connections, records, hooks, changes, batch, event types, previews";
+    assert_eq!(tried, 10, "{which}");
 }

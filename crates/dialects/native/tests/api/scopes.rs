@@ -49,12 +49,18 @@ const TABLE: &[(&str, &[&str])] = &[
             "begin_connection",
             "connect_account",
             "delete_account",
+            "delete_user",
             "mint_connect_token",
             "sync_account",
             "update_account",
+            "update_user",
             "upsert_user",
         ],
     ),
+    ("records", &["load_records"]),
+    ("accounts or records", &["put_record_account", "update_record_account"]),
+    ("read or records", &["count_records", "list_records"]),
+    ("read or accounts or records", &["get_record_account", "list_record_accounts"]),
     ("calendars", &["create_event", "delete_event", "update_event"]),
     ("read or accounts", &["get_account", "list_accounts"]),
     ("read or calendars", &["get_event", "list_events"]),
@@ -110,7 +116,7 @@ async fn each_scope_allows_what_the_table_says_and_nothing_else() {
     let ids: BTreeSet<_> = operations.iter().map(|operation| operation.id.as_str()).collect();
     assert_eq!(ids, table.keys().copied().collect(), "the table and the document differ");
 
-    for scope in ["admin", "publish", "read", "hooks", "accounts", "calendars"] {
+    for scope in ["admin", "publish", "read", "hooks", "accounts", "calendars", "records"] {
         let key = world.key(&world.app.app, &[scope]).await;
         for operation in &operations {
             if operation.id == "stream_changes" && allows(table["stream_changes"], scope) {

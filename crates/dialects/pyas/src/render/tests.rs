@@ -32,6 +32,7 @@ fn rendered(changes: &[Change]) -> Result<Rendered, RenderError> {
         hook_external_id: None,
         delivery: DeliveryId(Bits96::new(3)),
         changes,
+        named: &[],
         now: Timestamp(1_790_000_001_000),
     })
 }
