@@ -45,7 +45,11 @@ pub(super) async fn run(
     let answer = answer.ok_or("the load was not answered")?;
     let status = String::from_utf8_lossy(reader.subject(&answer)).into_owned();
     let body: Value = serde_json::from_slice(reader.body(&answer)).unwrap_or_default();
-    if status.starts_with('2') { Ok(body) } else { Err(format!("the load was answered {status}: {body}")) }
+    if status.starts_with('2') {
+        Ok(body)
+    } else {
+        Err(format!("the load was answered {status}: {body}"))
+    }
 }
 
 /// A transaction as a bank tells it, about 500 bytes.

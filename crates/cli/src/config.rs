@@ -25,6 +25,7 @@ use toml::{Table, Value};
 use url::Url;
 
 pub(crate) use typed::{LogFormat, SecretText};
+pub(crate) use people::Platform;
 use typed::{Typed, TypedRetention};
 
 use crate::error::{Error, Result};
@@ -103,6 +104,8 @@ pub(crate) struct Config {
     pub(crate) providers: Settings,
     /// Who may register as a person.
     pub(crate) registration: Registration,
+    /// How the platform presents itself to persons.
+    pub(crate) platform: Platform,
 }
 
 /// What is logged and how.
@@ -196,7 +199,8 @@ impl Config {
             retention: retention(&typed.retention)?,
             disk_reserve: required("disk_reserve", typed.disk_reserve)?,
             providers,
-            registration: people::registration(typed.pryv)?,
+            registration: people::registration(&typed.pryv)?,
+            platform: people::platform(&typed.pryv)?,
         })
     }
 }

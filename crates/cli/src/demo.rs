@@ -20,6 +20,7 @@ use tidings_core::egress::EgressPolicy;
 use tidings_core::id::Ids;
 use tidings_core::key::{Token, TokenKind};
 use tidings_core::retention::Retention;
+use tidings_service::Registration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -28,7 +29,7 @@ use zeroize::Zeroizing;
 use self::place::Place;
 use self::stage::Stage;
 use self::voice::Voice;
-use crate::config::{Config, Log, LogFormat, SecretText};
+use crate::config::{Config, Log, LogFormat, Platform, SecretText};
 use crate::error::{Error, Result};
 use crate::server::Server;
 use crate::signals::Signals;
@@ -171,5 +172,7 @@ fn config(data_dir: PathBuf, key: &str, place: &Place) -> Config {
         cadence: place.cadence(),
         retention: Retention::default(),
         disk_reserve: 0,
+        registration: Registration::default(),
+        platform: Platform::default(),
     }
 }

@@ -86,7 +86,14 @@ impl Server {
             let watching = retention::watch_disk(service.clone(), directory, reserve, stop.clone());
             tokio::spawn(watching);
         }
-        let router = surface::router(&service, clock.clone(), ids.clone(), &stop, arrivals);
+        let router = surface::router(
+            &service,
+            &config.platform,
+            clock.clone(),
+            ids.clone(),
+            &stop,
+            arrivals,
+        );
         let accepting =
             listener::serve(listener, router, stopped(stop.clone()), ListenerLimits::default());
         let parts = EngineParts {

@@ -1,6 +1,7 @@
 //! Every path that the server answers.
 
 pub(crate) mod dialects;
+mod hosts;
 mod providers;
 
 use std::any::Any;
@@ -21,6 +22,8 @@ use tidings_service::{InboxRequest, Service};
 use tokio::sync::{mpsc, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::config::Platform;
+
 /// Headers that say who may write; an inbox does not keep them.
 const CREDENTIALS: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
 
@@ -37,6 +40,7 @@ struct Desk {
 /// `arrivals` when it has room.
 pub(crate) fn router(
     service: &Service,
+    platform: &Platform,
     clock: Clock,
     ids: Ids,
     stopping: &watch::Receiver<bool>,
@@ -50,10 +54,14 @@ pub(crate) fn router(
         .route("/inbox/{token}", any(receive))
         .method_not_allowed_fallback(no_such_method)
         .with_state(desk);
-    tidings_native::router(service.clone(), ids, stopping.clone())
-        .merge(dialects::routes(service))
-        .merge(own)
-        .layer(CatchPanicLayer::custom(panicked))
+    let all = tidings_native::router(service.clone(), ids, stopping.clone())
+        .merge(dialects::routes(service, platform))
+        .merge(own);
+    let all = match &platform.domain {
+        Some(domain) => hosts::of_persons(all, domain.clone()),
+        None => all,
+    };
+    all.layer(CatchPanicLayer::custom(panicked))
 }
 
 /// The process runs.

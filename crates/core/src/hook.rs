@@ -330,11 +330,7 @@ mod tests {
             ],
             transform: None,
         };
-        let of = |collection_no| Subject {
-            user_no: Some(1),
-            collection_no,
-            ..Subject::default()
-        };
+        let of = |collection_no| Subject { user_no: Some(1), collection_no, ..Subject::default() };
         for (kind, subject, selected) in [
             ("a.b", of(Some(6)), true),
             ("a.b", of(Some(7)), false),

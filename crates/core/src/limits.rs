@@ -1,5 +1,9 @@
 //! Every limit of Tidings, named, with its unit, in one place.
 
+mod dialects;
+
+pub use dialects::*;
+
 /// Longest body of a request to us, bytes.
 pub const REQUEST_BODY_BYTES_MAX: usize = 262_144;
 /// Deepest nesting of a JSON document that we accept.
@@ -463,117 +467,3 @@ pub const PYAS_LOOKS_MAX: usize = 20;
 pub const PYAS_ORDERED_MAX: usize = 2_500;
 /// Longest id of an event in a path, bytes.
 pub const ITEM_KEY_BYTES_MAX: usize = 2_048;
-
-/// Most records on a page.
-pub const RECORD_PAGE_MAX: u32 = 5_000;
-/// Most records written together, seen at once.
-pub const RECORD_WRITES_MAX: usize = 500;
-/// Records in one commit of a bulk job; the writer is shared.
-pub const RECORD_COMMIT_ROWS: usize = 500;
-/// Bytes, about, in one commit of a bulk job.
-pub const RECORD_COMMIT_BYTES: usize = 1024 * 1024;
-/// Longest key of a record or name of a collection of records, bytes.
-pub const RECORD_KEY_BYTES_MAX: usize = 512;
-/// Longest line of a bulk load of records, bytes: the largest record and what is around it.
-pub const RECORD_LINE_BYTES_MAX: usize = RECORD_BYTES_MAX + 4_096;
-/// Largest record, bytes.
-pub const RECORD_BYTES_MAX: usize = 262_144;
-/// Largest details of a record account, bytes.
-pub const RECORD_DETAILS_BYTES_MAX: usize = 16_384;
-/// Changes that one write to a record account announces at most.
-pub const RECORD_ANNOUNCEMENTS_MAX: usize = 100;
-
-/// Records that one filtered list call of the Sync dialect looks at.
-pub const SYNC_SCAN_MAX: u64 = 100_000;
-/// Credentials that one list call of the Sync dialect reads from when it names none.
-pub const SYNC_CREDENTIALS_MAX: usize = 1_000;
-/// Jobs and document events that a credential of the Sync dialect remembers, each.
-pub const SYNC_JOBS_KEPT: usize = 20;
-/// Items on a page that a Sync payload points to; the documented 5,000.
-pub const SYNC_PAGE: u64 = 5_000;
-/// Documents on a page that a Sync payload points to; the documented 1,000.
-pub const SYNC_DOCUMENTS_PAGE: u64 = 1_000;
-
-/// Dates proposed for one scheduled event.
-pub const SCHEDULING_DATES_MAX: usize = 100;
-/// Places proposed for one scheduled event.
-pub const SCHEDULING_PLACES_MAX: usize = 50;
-/// Messages that a scheduled event is created with.
-pub const SCHEDULING_MESSAGES_MAX: usize = 20;
-/// Groups that a scheduled event belongs to.
-pub const SCHEDULING_GROUPS_MAX: usize = 50;
-/// Scheduled events in one list.
-pub const SCHEDULING_EVENTS_LISTED_MAX: usize = 1_000;
-/// Scheduled events looked at for one list, newest first.
-pub const SCHEDULING_EVENTS_READ_MAX: usize = 5_000;
-/// Largest compiled pattern of a search for titles, bytes.
-pub const SCHEDULING_PATTERN_SIZE_MAX: usize = 256 * 1024;
-/// Tries to write a document that others write at the same time.
-pub const SCHEDULING_TRIES_MAX: usize = 64;
-/// Users in one list, or in one batch.
-pub const SCHEDULING_USERS_LISTED_MAX: usize = 5_000;
-/// Users created or changed by one request.
-pub const SCHEDULING_USERS_BATCH_MAX: usize = 100;
-
-/// A session of a dialect ends when it was not used for this time, ms.
-pub const SESSION_IDLE_MS: i64 = 5 * 60_000;
-/// That a session was used is written down at most this often, ms.
-pub const SESSION_WRITTEN_EVERY_MS: i64 = 30_000;
-/// Codes, refresh tokens and sessions that ended are kept this long, so that their reuse is noticed, ms.
-pub const ENDED_TOKENS_KEPT_MS: i64 = 30 * 24 * 3_600_000;
-/// Longest token that a client sends or chooses, bytes.
-pub const TOKEN_BYTES_MAX: usize = 4_096;
-/// Shortest token that a client may choose, bytes.
-pub const TOKEN_BYTES_MIN: usize = 4;
-/// Tokens that one listing shows.
-pub const TOKENS_LISTED_MAX: usize = 10_000;
-/// Largest JSON object that a dialect keeps with a token, user or account, bytes.
-pub const DETAILS_BYTES_MAX: usize = 16 * 1024;
-/// Most addresses that an app lets people be sent back to.
-pub const APP_REDIRECT_URIS_MAX: usize = 32;
-/// Shortest password that a person may choose, characters.
-pub const PASSWORD_CHARS_MIN: usize = 6;
-/// Memory of argon2id for one password, KiB (OWASP Password Storage Cheat Sheet: 19 MiB, 2 passes, 1 lane).
-pub const PASSWORD_MEMORY_KIB: u32 = 19 * 1024;
-/// Passes of argon2id over that memory.
-pub const PASSWORD_PASSES: u32 = 2;
-/// Lanes of argon2id.
-pub const PASSWORD_LANES: u32 = 1;
-/// Passwords hashed at the same time; each holds a thread and [`PASSWORD_MEMORY_KIB`].
-pub const PASSWORDS_AT_ONCE: usize = 2;
-/// Requests that may wait to have a password hashed; more are told to come back.
-pub const PASSWORDS_WAITING_MAX: usize = 64;
-/// Wrong passwords for one name that are answered at once.
-pub const PASSWORD_FAILURES_FREE: u32 = 4;
-/// The wait after one more wrong password, ms; it doubles with each.
-pub const PASSWORD_WAIT_MS: i64 = 1_000;
-/// The longest such wait, ms.
-pub const PASSWORD_WAIT_MAX_MS: i64 = 5 * 60_000;
-/// Names whose wrong passwords are remembered.
-pub const PASSWORD_NAMES_MAX: usize = 10_000;
-/// Shortest name of a person, characters.
-pub const USERNAME_CHARS_MIN: usize = 5;
-/// Longest name of a person, characters.
-pub const USERNAME_CHARS_MAX: usize = 60;
-
-/// How long an authorization code of Connect works, ms (documented).
-pub const CONNECT_CODE_MS: i64 = 10 * 60 * 1000;
-/// How long an access token of Connect works, ms (documented).
-pub const CONNECT_ACCESS_MS: i64 = 60 * 60 * 1000;
-/// How long a refresh token of Connect is known after it was used, ms.
-pub const CONNECT_REFRESH_USED_MS: i64 = 30 * 24 * 60 * 60 * 1000;
-/// Refresh tokens of one user that revoking looks through at most.
-pub const CONNECT_REFRESH_TOKENS_READ: usize = 10_000;
-/// How long a person may take to connect accounts, ms (documented as the age of the cookie).
-pub const CONNECT_AUTHORIZATION_MS: i64 = 2 * 60 * 60 * 1000;
-/// Longest `state` of an authorization, bytes: it travels in a cookie.
-pub const CONNECT_STATE_BYTES_MAX: usize = 1_024;
-/// Accounts connected in one authorization.
-pub const CONNECT_AUTHORIZATION_ACCOUNTS_MAX: usize = 10;
-
-/// Most events in one answer of Pryv's `events.get`; asking for more is refused.
-pub const PRYV_EVENTS_MAX: u32 = 10_000;
-/// Calls in one batch of Pryv, at most; the vendor's client sends up to 1,000.
-pub const PRYV_BATCH_CALLS_MAX: usize = 1_000;
-/// Streams of one Pryv account, at most.
-pub const PRYV_STREAMS_MAX: usize = 5_000;

@@ -37,8 +37,8 @@ pub(crate) enum Work {
     },
     /// Read the next parked deliveries of a hook that follow no order; when `keyed`, all that do, too.
     ReadParked { hook_no: i64, keyed: bool },
-    /// Read changes that are not matched yet.
-    ReadApp { app_no: i64, after: u64 },
+    /// Read changes in `(after, until]` that are not matched yet.
+    ReadApp { app_no: i64, after: u64, until: u64 },
 }
 
 /// An attempt to make.
@@ -153,6 +153,13 @@ impl Dispatch {
         self.catch_up(app_no);
     }
 
+    /// An app was announced. What it has by now is announced after it, and so are the hooks that it is for.
+    pub(crate) fn hear_app(&mut self, mut app: DispatchApp) {
+        let known = self.apps.get(&app.app_no).map_or(app.matched_seq, |state| state.known);
+        app.seq = app.seq.min(known);
+        self.put_app(app);
+    }
+
     /// An app and its hooks are gone.
     pub(crate) fn remove_app(&mut self, app_no: i64) {
         if let Some(app) = self.apps.remove(&app_no) {
@@ -240,7 +247,9 @@ impl Dispatch {
         let Some(app) = self.apps.get_mut(&app_no) else { return };
         if app.matched < app.known && !app.reading {
             app.reading = true;
-            self.reads.push_back(Work::ReadApp { app_no, after: app.matched });
+            // Not further: of the hooks that what follows is for we may not have heard yet.
+            let (after, until) = (app.matched, app.known);
+            self.reads.push_back(Work::ReadApp { app_no, after, until });
         }
     }
 

@@ -15,7 +15,7 @@ use tidings_core::limits;
 use tidings_store::Picks;
 
 use crate::coalesce::{Group, Windows};
-use crate::pace::Pace;
+use crate::pace::Throttle;
 
 /// How far a lane has looked at the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,25 +53,6 @@ pub(crate) struct Lane {
     pub(crate) throttle: Option<Throttle>,
     /// Changes of a replay that are delivered or parked.
     pub(crate) sent_count: u64,
-}
-
-/// A replay's own pace, within that of its hook.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Throttle {
-    rate: Rate,
-    pace: Pace,
-}
-
-impl Throttle {
-    /// Until when the replay waits; `None` when it may go on now.
-    pub(crate) fn wait(&self, now: Timestamp) -> Option<Timestamp> {
-        self.pace.wait_for(self.rate, now).filter(|at| *at > now)
-    }
-
-    /// It sends something.
-    pub(crate) fn began(&mut self, now: Timestamp) {
-        self.pace.began_at(self.rate, now);
-    }
 }
 
 #[derive(Debug)]
@@ -125,10 +106,7 @@ impl Lane {
             lane.settled.extend(bits.map(|bit| first + bit));
         }
         lane.picks = row.picks.clone().map(Arc::new);
-        lane.throttle = row.rate.map(|count| Throttle {
-            rate: Rate { count, per: Span::Second },
-            pace: Pace::default(),
-        });
+        lane.throttle = row.rate.map(|count| Throttle::new(Rate { count, per: Span::Second }));
         lane.sent_count = row.sent;
         lane
     }

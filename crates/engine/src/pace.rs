@@ -57,6 +57,30 @@ impl Pace {
     }
 }
 
+/// A replay's own pace, within that of its hook.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Throttle {
+    rate: Rate,
+    pace: Pace,
+}
+
+impl Throttle {
+    /// As fast as `rate` says.
+    pub(crate) fn new(rate: Rate) -> Self {
+        Self { rate, pace: Pace::default() }
+    }
+
+    /// Until when the replay waits; `None` when it may go on now.
+    pub(crate) fn wait(&self, now: Timestamp) -> Option<Timestamp> {
+        self.pace.wait_for(self.rate, now).filter(|at| *at > now)
+    }
+
+    /// It sends something.
+    pub(crate) fn began(&mut self, now: Timestamp) {
+        self.pace.began_at(self.rate, now);
+    }
+}
+
 fn interval_ns(rate: Rate) -> i64 {
     let span_ns = match rate.per {
         Span::Second => 1_000_000_000,

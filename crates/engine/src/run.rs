@@ -234,7 +234,7 @@ impl Engine {
             self.dispatch.remove_app(app_no);
             return Ok(());
         };
-        self.dispatch.put_app(app);
+        self.dispatch.hear_app(app);
         let followers: Vec<i64> = self
             .dispatch
             .hooks
@@ -365,8 +365,8 @@ async fn perform(deliverer: &Deliverer, work: Work) -> Option<Report> {
             }
             Report::Parked { hook_no, rows }
         }
-        Work::ReadApp { app_no, after } => {
-            let changes = read_changes(deliverer, app_no, after, u64::MAX).await;
+        Work::ReadApp { app_no, after, until } => {
+            let changes = read_changes(deliverer, app_no, after, until).await;
             Report::AppPage { app_no, changes }
         }
     })

@@ -21,9 +21,7 @@ use crate::{Caller, Error, NewHook, Result, Scope, Service};
 pub use access::{CONNECT_CALENDARS, CONNECT_WRITE, ConnectAccess};
 pub use accounts::{ConnectAccount, ConnectStatus};
 pub use authorization::{Authorization, AuthorizationInput, ConnectLogin, Connecting};
-pub use calendars::{
-    CalendarChoice, ConnectCalendar, ConnectEvents, ConnectQuery, EventPlace,
-};
+pub use calendars::{CalendarChoice, ConnectCalendar, ConnectEvents, ConnectQuery, EventPlace};
 pub use tokens::{ConnectTokens, GrantRefusal};
 
 const FORMAT: &str = "connect";

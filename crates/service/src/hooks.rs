@@ -168,7 +168,7 @@ impl Service {
         let new = store::NewHook {
             id,
             app_no: app.app_no,
-            owner_grant_no: (!caller.is_owner()).then_some(caller.grant.grant_no),
+            owner_grant_no: caller.grant_no().filter(|_| !caller.is_owner()),
             user_no: caller.grant.user_no.or(selection.user_no),
             external_id: checked.external_id,
             description: checked.description,

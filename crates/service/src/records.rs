@@ -57,7 +57,7 @@ impl Service {
         self.has_room()?;
         let row = self.find_record_account(caller, account).await?;
         let now = self.now();
-        let changes = self.record_changes(caller, subject_of(&row), announce, now)?;
+        let changes = self.record_changes(caller, &subject_of(&row), announce, now)?;
         let ids = self.ids.clone();
         Ok(self.store.write_records(row.account_no, writes, changes, ids, now).await?)
     }
@@ -119,7 +119,7 @@ impl Service {
     fn record_changes(
         &self,
         caller: &Caller,
-        subject: Subject,
+        subject: &Subject,
         announce: Vec<Announcement>,
         now: Timestamp,
     ) -> Result<Vec<RecordChange>> {

@@ -244,12 +244,7 @@ fn find_place(sql: &Sql<'_>, account_no: i64, name: &str) -> Result<Option<Place
         values![account_no, name],
         |row| {
             let name = name.to_owned();
-            Ok(Place {
-                collection_no: row.get(0)?,
-                name,
-                given: row.get(1)?,
-                shown: row.get(2)?,
-            })
+            Ok(Place { collection_no: row.get(0)?, name, given: row.get(1)?, shown: row.get(2)? })
         },
     )
 }

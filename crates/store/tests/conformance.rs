@@ -16,6 +16,8 @@ mod cursors;
 mod deliveries;
 #[path = "conformance/event_types.rs"]
 mod event_types;
+#[path = "conformance/finding.rs"]
+mod finding;
 #[path = "conformance/grants.rs"]
 mod grants;
 #[path = "conformance/histories.rs"]
@@ -113,6 +115,11 @@ conformance! { [sqlite postgres] {
         hook_versions_apply_from_their_seq
         secrets_overlap_and_expire
         hooks_are_found_by_app_and_user;
+    finding:
+        hooks_are_found_by_what_they_are_like
+        runs_are_the_last_attempts_without_test_events
+        a_start_is_appended_to_each_app_that_is_there
+        what_waits_for_its_retry_is_given_up_when_it_is_to_be_forgotten;
     access:
         an_access_is_replaced_and_taken_away
         a_hook_may_begin_disabled

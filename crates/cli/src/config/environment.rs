@@ -20,7 +20,7 @@ pub(super) enum Kind {
 }
 
 /// Every key, with what the text of its variable stands for.
-pub(super) const KEYS: [(&str, Kind); 53] = [
+pub(super) const KEYS: [(&str, Kind); 56] = [
     ("listen", Kind::Text),
     ("data_dir", Kind::Text),
     ("database_url", Kind::Text),
@@ -74,6 +74,9 @@ pub(super) const KEYS: [(&str, Kind); 53] = [
     ("zoom.scopes", Kind::Texts),
     ("pryv.registration", Kind::Text),
     ("pryv.invitations", Kind::Texts),
+    ("pryv.domain", Kind::Text),
+    ("pryv.trusted_origins", Kind::Texts),
+    ("pryv.name", Kind::Text),
 ];
 
 /// The keys that `variables` set.

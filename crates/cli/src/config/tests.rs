@@ -116,6 +116,8 @@ fn what_is_wrong_is_named() {
         ("[pryv]\nregistration = \"invited\"", None, "pryv.invitations"),
         ("[pryv]\ninvitations = [\"c2hvcnQ=\"]", None, "pryv.invitations"),
         ("", Some(("TIDINGS_PRYV_INVITATIONS", "c2hvcnQ=")), "pryv.invitations"),
+        ("[pryv]\ndomain = \"https://pryv.example\"", None, "pryv.domain"),
+        ("[pryv]\ntrusted_origins = [\"app.example\"]", None, "pryv.trusted_origins"),
         ("disk_reserve = -1", None, "line 1"),
         ("", Some(("TIDINGS_MASTER_KEY", "c2hvcnQ=")), "master_key"),
         ("", Some(("TIDINGS_MASTER_KEY_FILE", "/none")), "master_key_file"),
@@ -265,6 +267,9 @@ fn every_key_has_a_variable() {
         pryv: typed::TypedPryv {
             registration: Some(typed::RegistrationKind::Open),
             invitations: Some(vec![]),
+            domain: Some("pryv.example".into()),
+            trusted_origins: Some(vec![]),
+            name: Some("Lab".into()),
         },
     };
     let mut keys = Vec::new();

@@ -47,6 +47,12 @@ pub(crate) struct TypedPryv {
     pub(crate) registration: Option<RegistrationKind>,
     /// Whoever knows one of these may register, when registration is `invited`.
     pub(crate) invitations: Option<Vec<SecretText>>,
+    /// Persons have hosts below this one, besides their paths.
+    pub(crate) domain: Option<String>,
+    /// Origins whose apps may log persons in.
+    pub(crate) trusted_origins: Option<Vec<String>>,
+    /// Name of the platform.
+    pub(crate) name: Option<String>,
 }
 
 /// Who may register.

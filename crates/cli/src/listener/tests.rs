@@ -63,7 +63,10 @@ impl Server {
                 any(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() }),
             )
             .layer(RequestBodyLimitLayer::new(limits::REQUEST_BODY_BYTES_MAX))
-            .route("/load", any(|body: Body| async { body.collect().await.map(drop).is_ok().to_string() }));
+            .route(
+                "/load",
+                any(|body: Body| async move { body.collect().await.is_ok().to_string() }),
+            );
         let (stop, stopped) = oneshot::channel();
         let stopped = async { drop(stopped.await) };
         let serving = tokio::spawn(serve(listener, router, stopped, limits));

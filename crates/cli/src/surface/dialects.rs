@@ -4,13 +4,13 @@ use axum::Router;
 use tidings_core::format::Format;
 use tidings_service::Service;
 
+use crate::config::Platform;
+
 /// The paths of every dialect but the native one.
-pub(super) fn routes(service: &Service) -> Router {
+pub(super) fn routes(service: &Service, platform: &Platform) -> Router {
     let dialects: &[fn(Service) -> Router] = &[
         #[cfg(feature = "connect")]
         tidings_connect::routes,
-        #[cfg(feature = "pryv")]
-        tidings_pryv::routes,
         #[cfg(feature = "pyas")]
         tidings_pyas::routes,
         #[cfg(feature = "sync")]
@@ -20,7 +20,22 @@ pub(super) fn routes(service: &Service) -> Router {
     ];
     let mounted =
         |router: Router, routes: fn(Service) -> Router| router.merge(routes(service.clone()));
-    dialects.iter().copied().fold(Router::new(), mounted)
+    dialects.iter().copied().fold(of_persons(service, platform), mounted)
+}
+
+/// The dialect whose users come by themselves, and so must be told what the platform is.
+#[cfg(feature = "pryv")]
+fn of_persons(service: &Service, platform: &Platform) -> Router {
+    let Platform { domain, trusted_origins, name } = platform.clone();
+    tidings_pryv::routes_of(
+        service.clone(),
+        tidings_pryv::Options { domain, trusted_origins, name },
+    )
+}
+
+#[cfg(not(feature = "pryv"))]
+fn of_persons(_: &Service, _: &Platform) -> Router {
+    Router::new()
 }
 
 /// Every format that a hook can pin.
@@ -30,6 +45,8 @@ pub(crate) fn formats() -> Vec<Format> {
         tidings_native::CLOUDEVENTS,
         #[cfg(feature = "connect")]
         tidings_connect::FORMAT,
+        #[cfg(feature = "pryv")]
+        tidings_pryv::FORMAT,
         #[cfg(feature = "pyas")]
         tidings_pyas::FORMAT,
         #[cfg(feature = "sync")]

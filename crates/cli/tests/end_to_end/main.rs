@@ -3,9 +3,11 @@
 
 mod cloudevents;
 mod connect_sdk;
+mod connect_story;
 mod durability;
 mod google;
 mod microsoft;
+mod pryv;
 mod pyas;
 mod readme;
 mod retention;

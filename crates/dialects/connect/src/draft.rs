@@ -78,7 +78,9 @@ fn invited(value: &Value) -> Result<Value, Refusal> {
         Value::Array(list) => list.iter().map(one).collect::<Option<Vec<_>>>().map(Value::Array),
         _ => None,
     };
-    invited.ok_or_else(|| Refusal::field("attendees", "wrong_type", "must be a list of e-mail addresses"))
+    invited.ok_or_else(|| {
+        Refusal::field("attendees", "wrong_type", "must be a list of e-mail addresses")
+    })
 }
 
 /// The rule as RFC 5545 writes it.
@@ -114,7 +116,8 @@ fn rule(value: &Value, all_day: bool) -> Result<Value, Refusal> {
     if let Some(days) = get("byDay") {
         let is_day = |day: &&str| DAYS.contains(day);
         let days = words(days, |day| day.as_str().filter(is_day).map(str::to_owned));
-        let days = days.ok_or_else(|| refused("byDay must be a list of MO, TU, WE, TH, FR, SA, SU"))?;
+        let days =
+            days.ok_or_else(|| refused("byDay must be a list of MO, TU, WE, TH, FR, SA, SU"))?;
         text.push_str(&format!(";BYDAY={days}"));
     }
     for (name, part, most) in [("byMonthDay", "BYMONTHDAY", 31), ("byMonth", "BYMONTH", 12)] {

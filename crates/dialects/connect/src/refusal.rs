@@ -114,10 +114,9 @@ impl From<Error> for Refusal {
                 Self::new(StatusCode::UNAUTHORIZED, error.code(), message)
             }
             Error::NotFound(_) => with(StatusCode::NOT_FOUND),
-            Error::Conflict(_)
-            | Error::Stale { .. }
-            | Error::Refused(_)
-            | Error::Malformed(_) => with(StatusCode::BAD_REQUEST),
+            Error::Conflict(_) | Error::Stale { .. } | Error::Refused(_) | Error::Malformed(_) => {
+                with(StatusCode::BAD_REQUEST)
+            }
             Error::Invalid(fields) => Self::fields(fields),
             Error::LimitExceeded { retry_after_s, .. } => {
                 with(StatusCode::TOO_MANY_REQUESTS).retry_after_s(retry_after_s.unwrap_or(60))

@@ -18,9 +18,11 @@ use crate::refusal::Refusal;
 /// The end of the year 9999, the last that RFC 3339 can write, ms since the Unix epoch.
 const LATEST_MS: i64 = 253_402_300_799_999;
 
-/// Who calls: the holder of an access token.
+/// Who calls: the holder of an access token of Connect.
 pub(crate) async fn caller(service: &Service, headers: &HeaderMap) -> Result<Caller, Refusal> {
-    Ok(service.authenticate_text(bearer(headers)?, None).await?)
+    let caller = service.authenticate_text(bearer(headers)?, None).await?;
+    service.connect_access(&caller)?;
+    Ok(caller)
 }
 
 /// The token behind the scheme `Bearer`.
@@ -183,7 +185,10 @@ fn is_json(media_type: &str) -> bool {
 }
 
 /// The value of a header that must not be repeated; empty when it is not text.
-pub(crate) fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Refusal> {
+pub(crate) fn single<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'h str>, Refusal> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() {

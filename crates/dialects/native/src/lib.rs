@@ -25,6 +25,7 @@ mod keys;
 mod ledger;
 mod openapi;
 mod path;
+mod people;
 mod problem;
 mod query;
 mod records;
@@ -75,6 +76,7 @@ fn routes() -> OpenApiRouter<Api> {
         apps::routes(),
         keys::routes(),
         users::routes(),
+        people::routes(),
         accounts::routes(),
         connections::routes(),
         calendars::routes(),

@@ -137,8 +137,7 @@ async fn put_record_account(
     let RecordAccountInput { external_id, user, name, details } = input;
     let details = details.unwrap_or_default();
     let new = NewRecordAccount { external_id, user, name, details };
-    let (account, created) =
-        api.service.put_record_account(&caller, new, |_| Vec::new()).await?;
+    let (account, created) = api.service.put_record_account(&caller, new, |_| Vec::new()).await?;
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
     let location = format!("/api/v1/record-accounts/{}", account.id);
     Ok(Made { status, location, body: account.into() })
@@ -179,8 +178,7 @@ async fn update_record_account(
     Json(patch): Json<RecordAccountPatch>,
 ) -> Answer<Out<RecordAccountAnswer>> {
     let RecordAccountPatch { name, details } = patch;
-    let account =
-        api.service.update_record_account(&caller, id, name, details, Vec::new()).await?;
+    let account = api.service.update_record_account(&caller, id, name, details, Vec::new()).await?;
     Ok(Out(account.into()))
 }
 
@@ -285,8 +283,7 @@ async fn load_records(
     let input = RefreshInput { whole: query.whole };
     let mut refresh = api.service.begin_refresh(&caller, id, input).await?;
     load::stage_all(&api.service, &caller, &mut refresh, body).await?;
-    let outcome =
-        api.service.finish_refresh(&caller, refresh, RefreshOutcome::refreshed).await?;
+    let outcome = api.service.finish_refresh(&caller, refresh, RefreshOutcome::refreshed).await?;
     Ok(Out(outcome.into()))
 }
 

@@ -30,7 +30,11 @@ impl Call {
     /// Finds out whose account is meant and who calls.
     pub(crate) async fn open(desk: &Desk, asked: &Asked, now: Timestamp) -> Result<Self, Refusal> {
         let Some(username) = asked.path.first().map(|name| name.to_lowercase()) else {
-            return Err(Refusal::new(StatusCode::NOT_FOUND, "unknown-resource", "Unknown resource"));
+            return Err(Refusal::new(
+                StatusCode::NOT_FOUND,
+                "unknown-resource",
+                "Unknown resource",
+            ));
         };
         let service = &desk.service;
         let person = service.person(&username).await?;
@@ -38,7 +42,9 @@ impl Call {
         let token = asked.token.clone().map(Zeroizing::new).ok_or_else(Refusal::token_missing)?;
         let caller = match service.authenticate_text(&token, Some(person.app)).await {
             Ok(caller) => caller,
-            Err(Error::Unauthenticated | Error::NotFound(_)) => return Err(Refusal::token_unknown()),
+            Err(Error::Unauthenticated | Error::NotFound(_)) => {
+                return Err(Refusal::token_unknown());
+            }
             Err(error) => return Err(error.into()),
         };
         // Keys of the installation are no accesses, whatever they may do elsewhere.

@@ -73,7 +73,8 @@ fn render(input: &RenderInput<'_>) -> Result<Rendered, RenderError> {
     let mut messages: Vec<&str> = Vec::new();
     for (place, change) in input.changes.iter().enumerate() {
         let kind = change.new.kind.as_str();
-        let coarse = message(kind).ok_or_else(|| RenderError(format!("pryv does not send {kind}")))?;
+        let coarse =
+            message(kind).ok_or_else(|| RenderError(format!("pryv does not send {kind}")))?;
         let named = input.named.get(place).filter(|names| !names.is_empty());
         let about = named.map_or_else(|| vec![coarse], Clone::clone);
         for message in about {

@@ -123,7 +123,12 @@ impl Call {
     }
 
     /// What is told about a stream.
-    pub(crate) fn stream_change(&self, kind: &str, stream: &Stream, reach: &[String]) -> Announcement {
+    pub(crate) fn stream_change(
+        &self,
+        kind: &str,
+        stream: &Stream,
+        reach: &[String],
+    ) -> Announcement {
         self.announcement(kind, Some(STREAMS), &stream.id, reach, ("stream", json!(stream)))
     }
 

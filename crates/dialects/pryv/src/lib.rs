@@ -62,7 +62,8 @@ pub fn routes_of(service: Service, options: Options) -> Router {
 }
 
 async fn serve(State(desk): State<Desk>, request: Request) -> Response {
-    let moment = desk.moments.take(request.method() != Method::GET);
+    let account = request.uri().path().split('/').nth(2).unwrap_or_default();
+    let moment = desk.moments.take(account, request.method() != Method::GET);
     let answered = answer::to(&desk, request, moment.at).await;
     answered.into_response(moment.server_time)
 }

@@ -63,7 +63,8 @@ mod tests {
             name: None,
         };
         let (open, domain) = (options(None, &[]), options(Some("pryv.me"), &[]));
-        let named = options(Some("pryv.me"), &["https://app.example.com", "http://*.example.org:8080"]);
+        let named =
+            options(Some("pryv.me"), &["https://app.example.com", "http://*.example.org:8080"]);
         for (options, origin, trusted) in [
             (&open, Some("http://localhost:3000"), true),
             (&open, None, false),

@@ -53,7 +53,7 @@ impl<'a> Reader<'a> {
 
     /// Demands a property that was read before.
     pub(crate) fn require<T>(&mut self, name: &str, value: Option<T>) -> Option<T> {
-        if !self.fields.get(name).is_some_and(|value| !value.is_null()) {
+        if self.fields.get(name).is_none_or(Value::is_null) {
             self.fault(name, "OBJECT_MISSING_REQUIRED_PROPERTY", "is required");
         }
         value
@@ -201,7 +201,10 @@ mod tests {
             ("limit=20&skip=0", json!({"limit": 20.0, "skip": 0.0})),
             ("limit=many", json!({"limit": "many"})),
             ("modifiedSince=1586254000.213", json!({"modifiedSince": 1_586_254_000.213})),
-            ("includeDeletions=true&running=false", json!({"includeDeletions": true, "running": false})),
+            (
+                "includeDeletions=true&running=false",
+                json!({"includeDeletions": true, "running": false}),
+            ),
             ("running=1", json!({"running": "1"})),
             ("streams=a&streams=b", json!({"streams": ["a", "b"]})),
             ("streams[]=diary&streams[]=weight", json!({"streams": ["diary", "weight"]})),
@@ -221,7 +224,8 @@ mod tests {
 
     #[test]
     fn every_fault_of_the_parameters_is_listed() {
-        let value = json!({"url": 123, "odd": 1, "state": "asleep", "limit": -1, "streams": ["a", 2]});
+        let value =
+            json!({"url": 123, "odd": 1, "state": "asleep", "limit": -1, "streams": ["a", 2]});
         let fields = value.as_object().unwrap();
         let mut reader = Reader::strict(fields, &["url", "state", "limit", "streams", "name"]);
         assert_eq!(reader.text("url"), None);

@@ -188,7 +188,10 @@ impl Permissions {
         };
         // What is taken back here below a granted stream must be taken back there too.
         asked.iter().all(|(id, level)| within(id).covers(*level))
-            && own.iter().filter(|(id, _)| *id != ALL).all(|(id, level)| level.covers(other.level(tree, id)))
+            && own
+                .iter()
+                .filter(|(id, _)| *id != ALL)
+                .all(|(id, level)| level.covers(other.level(tree, id)))
     }
 }
 
@@ -245,7 +248,11 @@ mod tests {
             (&[("health", "read")], &[("steps", "create-only")], false),
             (&[("health", "create-only")], &[("health", "read")], false),
             (&[("health", "manage"), ("blood", "read")], &[("health", "manage")], false),
-            (&[("health", "manage"), ("blood", "read")], &[("health", "manage"), ("blood", "read")], true),
+            (
+                &[("health", "manage"), ("blood", "read")],
+                &[("health", "manage"), ("blood", "read")],
+                true,
+            ),
             (&[("*", "manage"), ("blood", "none")], &[("*", "read")], false),
             (&[("*", "manage"), ("blood", "none")], &[("steps", "read")], true),
         ] {

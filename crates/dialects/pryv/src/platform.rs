@@ -31,7 +31,8 @@ impl Place {
     pub(crate) fn of(desk: &Desk, asked: &Asked) -> Self {
         let host = asked.host.split(':').next().unwrap_or_default();
         let below = |domain: &&String| {
-            host == domain.as_str() || host.strip_suffix(domain.as_str()).is_some_and(|n| n.ends_with('.'))
+            host == domain.as_str()
+                || host.strip_suffix(domain.as_str()).is_some_and(|n| n.ends_with('.'))
         };
         let domain = desk.options.domain.as_ref().filter(below).cloned();
         let name = desk.options.name.clone().unwrap_or_else(|| "Tidings".into());
@@ -149,12 +150,7 @@ async fn register(desk: &Desk, asked: &Asked, now: Timestamp) -> Result<Answer, 
 }
 
 /// Lets a person in by password, for an app at an origin that the operator trusts.
-async fn login(
-    desk: &Desk,
-    asked: &Asked,
-    owner: &str,
-    now: Timestamp,
-) -> Result<Answer, Refusal> {
+async fn login(desk: &Desk, asked: &Asked, owner: &str, now: Timestamp) -> Result<Answer, Refusal> {
     let fields = asked.fields()?;
     let mut reader = Reader::strict(&fields, &["username", "password", "appId"]);
     let username = reader.required_text("username").map(|name| name.to_lowercase());

@@ -26,7 +26,8 @@ impl Scopes {
     ) -> Result<Self, Refusal> {
         let mut read = Self::default();
         for (key, scope) in scopes {
-            let malformed = || Refusal::structure(format!("scope '{key}': must be {{kind, query}}"));
+            let malformed =
+                || Refusal::structure(format!("scope '{key}': must be {{kind, query}}"));
             let object = scope.as_object().ok_or_else(malformed)?;
             let kind = match object.get("kind") {
                 None => "events",

@@ -26,6 +26,9 @@ mod tests {
         }
         assert_eq!(to_ms(1.0009), 1000);
         assert_eq!(to_ms(-0.5), -500);
-        assert_eq!(serde_json::json!(of(Timestamp(1_586_254_000_213))).to_string(), "1586254000.213");
+        assert_eq!(
+            serde_json::json!(of(Timestamp(1_586_254_000_213))).to_string(),
+            "1586254000.213"
+        );
     }
 }

@@ -80,7 +80,12 @@ impl Tree {
     }
 
     /// The child of `parent` with this name, other than `except`.
-    pub(crate) fn namesake(&self, parent: Option<&str>, name: &str, except: &str) -> Option<&Stream> {
+    pub(crate) fn namesake(
+        &self,
+        parent: Option<&str>,
+        name: &str,
+        except: &str,
+    ) -> Option<&Stream> {
         self.0.values().find(|stream| {
             stream.parent_id.as_deref() == parent && stream.name == name && stream.id != except
         })
@@ -101,9 +106,10 @@ impl Tree {
     fn level(&self, mut streams: Vec<&Stream>, shown: &dyn Fn(&Stream) -> bool) -> Value {
         streams.sort_by_key(|stream| (stream.name.to_lowercase(), stream.id.as_str()));
         let whole = |stream: &&Stream| {
-            let below = self.0.values().filter(|child| {
-                child.parent_id.as_deref() == Some(&stream.id) && shown(child)
-            });
+            let below = self
+                .0
+                .values()
+                .filter(|child| child.parent_id.as_deref() == Some(&stream.id) && shown(child));
             let mut wire = json!(stream);
             wire["children"] = self.level(below.collect(), shown);
             wire
@@ -188,7 +194,11 @@ pub(crate) mod tests {
         assert_eq!(all[0]["parentId"], Value::Null);
         assert_eq!(names(&tree.nested(Some("health"), &|_| true)), ["blood", "steps"]);
         let some = tree.nested(None, &|stream| ["white-cells", "work"].contains(&&*stream.id));
-        assert_eq!(names(&some), ["white-cells", "work"], "orphans of what is hidden are at the top");
+        assert_eq!(
+            names(&some),
+            ["white-cells", "work"],
+            "orphans of what is hidden are at the top"
+        );
     }
 
     #[test]

@@ -165,10 +165,11 @@ impl<'r> Reader<'r> {
             "teamsforbusiness",
             "create",
         ];
-        let url = ["url", "joinUrl", "meetingUrl"].into_iter().find_map(|name| value[name].as_str());
+        let url =
+            ["url", "joinUrl", "meetingUrl"].into_iter().find_map(|name| value[name].as_str());
         let kind = ["type", "provider"].into_iter().find_map(|name| value[name].as_str());
         let kind: String = kind.or(value.as_str()).unwrap_or_default().to_lowercase();
-        let kind: String = kind.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+        let kind: String = kind.chars().filter(char::is_ascii_alphanumeric).collect();
         match value {
             Value::Null | Value::Bool(false) => self.set("conference", Value::Null),
             Value::Bool(true) => self.set("conference", "create".into()),

@@ -3,9 +3,7 @@
 use axum::body::Body;
 use http::HeaderName;
 use serde_json::{Value, json};
-use tidings_service::{
-    Calendar, CalendarEvent, Error, Notify, SeriesScope, Writing,
-};
+use tidings_service::{Calendar, CalendarEvent, Error, Notify, SeriesScope, Writing};
 
 use crate::calendars::{ACCOUNT, need_account, with_calendars};
 use crate::draft;
@@ -44,8 +42,7 @@ pub(crate) async fn create(asked: Asked, body: Body) -> Answer {
     let account = asked.account(&account).await?;
     let calendar = asked.calendar(&account, &calendar).await?;
     let once = single(&asked.headers, &HeaderName::from_static("idempotency-key"))?;
-    let made =
-        asked.service.create_event(&asked.caller, calendar.id, &data, notify, once).await?;
+    let made = asked.service.create_event(&asked.caller, calendar.id, &data, notify, once).await?;
     let object = shown(&asked, &calendar, &made.event).await?.object;
     Ok(done(json!({ "success": true, "event": object })))
 }

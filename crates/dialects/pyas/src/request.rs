@@ -58,7 +58,10 @@ impl FromRequestParts<Service> for Asked {
     async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Refusal> {
         let key = single(&parts.headers, &HeaderName::from_static("x-api-key"))?;
         let key = key.ok_or(Refusal::Unauthorized)?.to_owned();
-        let caller = service.authenticate(&key, None).await?;
+        // An owner key is of no app: it names one, as in the native API.
+        let app = single(&parts.headers, &HeaderName::from_static("tidings-app"))?;
+        let app = app.map(|app| app.parse().map_err(|_| Refusal::not_found())).transpose()?;
+        let caller = service.authenticate(&key, app).await?;
         let path = parts.extract::<RawPathParams>().await.map_err(|_| Refusal::not_found())?;
         let part = |wanted: &str| path.iter().find(|(name, _)| *name == wanted).map(|(_, v)| v);
         let provider = part("provider").and_then(Provider::parse).ok_or_else(Refusal::not_found)?;

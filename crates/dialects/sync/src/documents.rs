@@ -6,13 +6,13 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tidings_core::id::{AccountId, Bits96};
-use tidings_service::Announcement;
+use tidings_service::{Announcement, RecordAccount};
 
 use crate::Desk;
 use crate::answer::{Answer, File};
 use crate::auth::Acting;
 use crate::call::{Call, Verb};
-use crate::holdings::{self, DocumentEvent, Holding};
+use crate::holdings::{self, Details, DocumentEvent, Holding};
 use crate::listing::scan;
 use crate::objects::{Kind, Object};
 use crate::params::Params;
@@ -32,30 +32,16 @@ pub(crate) async fn completed(desk: &Desk, call: &Call) -> Result<Answer, Refusa
     let id_job = call.params.text("id_job")?;
     let failed = call.params.number("failed")?.unwrap_or(0);
     let id_credential = call.params.text("id_credential")?;
-    let turn = desk.upserting.lock().await;
-    let Holding { account, mut details } = holdings::one(desk, &acting, &id_credential).await?;
-    let holding = Holding { account: account.clone(), details: details.clone() };
+    let holding = holdings::one(desk, &acting, &id_credential).await?;
     let total = of_job(desk, &acting, &holding, &id_job).await?.len();
-    let job = details.jobs.iter().find(|job| job.id_job == id_job);
-    let id_job_uuid = job.map_or_else(|| id_job.clone(), |job| job.id_job_uuid.clone());
     let mut tag = [0; 4];
     desk.service.ids().fill(&mut tag);
-    let event =
-        DocumentEvent { uuid: uuid(account.id.0, u32::from_be_bytes(tag)), id_job: id_job.clone() };
-    details.remember_documents(event.clone());
-    let mut data = json!({
-        "account": account.told(),
-        "credential": {
-            "id_site": details.id_site,
-            "id_site_organization": details.id_site_organization,
-            "id_site_organization_type": details.id_site_organization_type,
-        },
-        "job": { "id_job": id_job, "id_job_uuid": id_job_uuid },
-        "documents": { "uuid": event.uuid, "total": total, "failed": failed },
-    });
-    if let Some(user) = account.user_told() {
-        data["user"] = user;
-    }
+    let uuid = uuid(holding.account.id.0, u32::from_be_bytes(tag));
+    let turn = desk.upserting.lock().await;
+    let Holding { account, mut details } = holdings::one(desk, &acting, &id_credential).await?;
+    let mut data = told(&account, &details, &id_job);
+    data["documents"] = json!({ "uuid": uuid, "total": total, "failed": failed });
+    details.remember_documents(DocumentEvent { uuid: uuid.clone(), id_job });
     let outcome = if failed == 0 { "documents.success" } else { "documents.failed" };
     let announced = ["documents.completed", outcome].map(|kind| Announcement {
         kind: kind.to_owned(),
@@ -69,7 +55,25 @@ pub(crate) async fn completed(desk: &Desk, call: &Call) -> Result<Answer, Refusa
         .update_record_account(&acting.caller, account.id, None, details, announced.to_vec())
         .await?;
     drop(turn);
-    Answer::of(&json!({ "uuid": event.uuid, "count": total }))
+    Answer::of(&json!({ "uuid": uuid, "count": total }))
+}
+
+/// What the formats write of the credential and the job.
+fn told(account: &RecordAccount, details: &Details, id_job: &str) -> Value {
+    let job = details.jobs.iter().find(|job| job.id_job == id_job);
+    let mut data = json!({
+        "account": account.told(),
+        "credential": {
+            "id_site": details.id_site,
+            "id_site_organization": details.id_site_organization,
+            "id_site_organization_type": details.id_site_organization_type,
+        },
+        "job": { "id_job": id_job, "id_job_uuid": job.map_or(id_job, |job| &job.id_job_uuid) },
+    });
+    if let Some(user) = account.user_told() {
+        data["user"] = user;
+    }
+    data
 }
 
 /// The documents of an announcement.

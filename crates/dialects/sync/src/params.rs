@@ -1,6 +1,8 @@
 //! The parameters of a call: those of the query and those of the JSON body, which wins. Clients send
 //! numbers as text and lists with commas; both are understood.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::refusal::Refusal;
@@ -54,25 +56,27 @@ impl Params {
         }
     }
 
-    /// Texts: an array, or one text with commas. Empty when the parameter is not there.
+    /// Texts, each once: an array, or one text with commas. Empty when the parameter is not there.
     pub(crate) fn list(&self, name: &str) -> Result<Vec<String>, Refusal> {
         let wrong = || Refusal::field(name, "must be a list of texts");
-        match self.get(name) {
-            None => Ok(Vec::new()),
+        let given: Vec<String> = match self.get(name) {
+            None => Vec::new(),
             Some(Value::String(text)) => {
                 let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-                Ok(parts.map(str::to_owned).collect())
+                parts.map(str::to_owned).collect()
             }
-            Some(Value::Array(items)) => items
-                .iter()
-                .map(|item| match item {
+            Some(Value::Array(items)) => {
+                let texts = items.iter().map(|item| match item {
                     Value::String(text) => Ok(text.clone()),
                     Value::Number(number) => Ok(number.to_string()),
                     _ => Err(wrong()),
-                })
-                .collect(),
-            Some(_) => Err(wrong()),
-        }
+                });
+                texts.collect::<Result<_, _>>()?
+            }
+            Some(_) => return Err(wrong()),
+        };
+        let mut seen = BTreeSet::new();
+        Ok(given.into_iter().filter(|text| seen.insert(text.clone())).collect())
     }
 
     /// An object.
@@ -101,7 +105,7 @@ mod tests {
         let params = params(json!({
             "n": 5, "m": "12", "bad": "x", "minus": -1, "half": 0.5, "nothing": null, "empty": "",
             "yes": 1, "no": "0", "really": true, "two": 2,
-            "a": "x, y,,z", "b": ["x", 1], "c": [[]], "d": {}
+            "a": "x, y,,z,x", "b": ["x", 1], "c": [[]], "d": {}
         }));
         for (name, number) in [("n", Some(5)), ("m", Some(12)), ("nothing", None), ("empty", None)]
         {

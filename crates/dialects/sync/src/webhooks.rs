@@ -185,12 +185,7 @@ fn user(params: &Params) -> Result<Option<UserId>, Refusal> {
 
 /// The events, each once; at least one.
 fn required_events(params: &Params) -> Result<Vec<String>, Refusal> {
-    let mut events: Vec<String> = Vec::new();
-    for event in params.list("events")? {
-        if !events.contains(&event) {
-            events.push(event);
-        }
-    }
+    let events = params.list("events")?;
     if events.is_empty() {
         let known = crate::format::V1_EVENTS.map(|(event, _)| event).join(", ");
         return Err(Refusal::field("events", format!("must name at least one of {known}")));

@@ -1,7 +1,7 @@
 //! Where the organization's documents are: one record account a key opens, its collections, and how they
 //! are written while others write too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -101,7 +101,7 @@ impl<'a> Book<'a> {
         shows: impl Fn(&Event) -> bool,
     ) -> Result<Vec<Event>, Refusal> {
         let Call { service, caller, .. } = self.call;
-        let (mut shown, mut read): (Vec<Event>, u64) = (Vec::new(), 0);
+        let (mut shown, mut seen, mut read) = (Vec::new(), BTreeSet::new(), 0);
         while read < limits::SCHEDULING_EVENTS_READ_MAX as u64 {
             let query = RecordQuery {
                 order: RecordOrder::NewestFirst,
@@ -113,19 +113,16 @@ impl<'a> Book<'a> {
                 limit: PAGE,
             };
             let page = service.records(caller, self.account.id, EVENTS, &query).await?;
-            for record in &page {
-                let event: Event = document(&record.body)?;
-                if shows(&event) {
-                    shown.push(event);
-                }
-                if shown.len() == limit {
-                    return Ok(shown);
-                }
-            }
-            if page.len() < PAGE as usize {
+            let full = page.len() == PAGE as usize;
+            read += page.len() as u64;
+            // An event that comes meanwhile moves others onto the next page. What is no event of ours,
+            // because the application wrote something else there, is not shown.
+            let new = page.into_iter().filter(|record| seen.insert(record.key.clone()));
+            let events = new.filter_map(|record| document::<Event>(&record.body).ok());
+            shown.extend(events.filter(&shows).take(limit - shown.len()));
+            if shown.len() == limit || !full {
                 break;
             }
-            read += page.len() as u64;
         }
         Ok(shown)
     }

@@ -140,6 +140,7 @@ fn named(field: &Field) -> (String, String) {
     let name = match field.pointer.trim_start_matches('/') {
         "url" => "target_url",
         "external_id" => "extid",
+        "0/data" => "resource",
         pointer if pointer.starts_with("triggers") => "action",
         pointer => pointer,
     };

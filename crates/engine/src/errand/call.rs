@@ -50,8 +50,7 @@ async fn send(parts: &EngineParts, target: &Target, body: Bytes) -> Result<Attem
     let url = target.vetted.as_ref().map_err(ToString::to_string)?;
     let now = parts.clock.now();
     let id = DeliveryId(parts.ids.next(now)).to_string();
-    let rendered =
-        Rendered { headers: Vec::new(), content_type: Some("application/json"), body };
+    let rendered = Rendered { headers: Vec::new(), content_type: Some("application/json"), body };
     let signed = signed_request(target, id, rendered, Vec::new(), now);
     let SignedRequest { mut headers, body } = signed.map_err(|error| error.to_string())?;
     let budget = Budget {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tidings_core::change::Change;
 use tidings_core::clock::Timestamp;
 use tidings_core::egress::EgressPolicy;
-use tidings_core::hook::{Coalesce, DisableRule, HookStatus, Ordering, Providers, Selection, Service};
+use tidings_core::hook::{
+    Coalesce, DisableRule, HookStatus, Ordering, Providers, Selection, Service,
+};
 use tidings_core::id::Ids;
 use tidings_core::retry::Schedule;
 use tidings_store::Hook;
@@ -50,7 +52,14 @@ impl Stage {
             calls: Vec::new(),
         };
         stage.model.create_app();
-        stage.model.create_hook(1, "http://r.example/", selection(), service, None, Timestamp(EPOCH));
+        stage.model.create_hook(
+            1,
+            "http://r.example/",
+            selection(),
+            service,
+            None,
+            Timestamp(EPOCH),
+        );
         stage.run_until(0);
         stage
     }
@@ -105,7 +114,7 @@ impl Stage {
     fn hear(&mut self, news: News) {
         match news {
             News::Appended(app_no, changes) => self.dispatch.appended(app_no, &changes),
-            News::App(app_no) => self.dispatch.put_app(self.model.dispatch_app(app_no).unwrap()),
+            News::App(app_no) => self.dispatch.hear_app(self.model.dispatch_app(app_no).unwrap()),
             News::Hook(hook_no) => {
                 let hook = self.model.hook(hook_no).unwrap().clone();
                 let url = hook.url.clone().unwrap();
@@ -140,8 +149,8 @@ impl Stage {
                 rows.extend(self.model.blocked(hook_no));
                 self.dispatch.parked_page(hook_no, rows);
             }
-            Work::ReadApp { app_no, after } => {
-                let changes = self.model.changes(app_no, after, u64::MAX, 100);
+            Work::ReadApp { app_no, after, until } => {
+                let changes = self.model.changes(app_no, after, until, 100);
                 self.dispatch.app_page(app_no, changes);
             }
         }
@@ -248,10 +257,7 @@ fn a_retry_takes_later_changes_in() {
     stage.publish_at(&[0, 1_000, 7_000]);
     stage.run_until(16 * SECOND);
     // 2 came too soon after the first attempt to go at once, 3 too soon after the second.
-    assert_eq!(
-        stage.calls,
-        [(0, vec![1]), (5_000, vec![1, 2]), (15_000, vec![1, 2, 3])],
-    );
+    assert_eq!(stage.calls, [(0, vec![1]), (5_000, vec![1, 2]), (15_000, vec![1, 2, 3])],);
     stage.receiver = Receiver::Answers(200);
     stage.publish_at(&[50 * SECOND]);
     assert_eq!(stage.calls[3..], [(30_000, vec![1, 2, 3]), (50_000, vec![4])]);

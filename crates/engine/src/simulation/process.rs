@@ -154,7 +154,7 @@ impl World {
             Some(News::Appended(app_no, changes)) => self.dispatch().appended(app_no, &changes),
             Some(News::Hook(hook_no)) => return self.hear_hook(hook_no),
             Some(News::App(app_no)) => match self.model.dispatch_app(app_no) {
-                Some(app) => self.dispatch().put_app(app),
+                Some(app) => self.dispatch().hear_app(app),
                 None => self.hear_app_gone(app_no),
             },
             None => {}
@@ -253,8 +253,8 @@ impl World {
                 }
                 Report::Parked { hook_no, rows }
             }
-            Work::ReadApp { app_no, after } => {
-                let changes = self.model.changes(app_no, after, u64::MAX, self.plan.page);
+            Work::ReadApp { app_no, after, until } => {
+                let changes = self.model.changes(app_no, after, until, self.plan.page);
                 Report::AppPage { app_no, changes }
             }
         };

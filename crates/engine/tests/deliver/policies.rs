@@ -61,9 +61,9 @@ async fn what_a_retry_took_in_is_delivered_once_and_leaves_nothing_parked() {
     let world = World::new().await;
     let healthy = Arc::new(AtomicBool::new(false));
     let switch = Arc::clone(&healthy);
-    world.receiver.answer_with(move |_| {
-        Answer::status(if switch.load(Atomic::SeqCst) { 200 } else { 503 })
-    });
+    world
+        .receiver
+        .answer_with(move |_| Answer::status(if switch.load(Atomic::SeqCst) { 200 } else { 503 }));
     let hook = world.hook_served(&["*"], one_by_one(&[0, 1, 1, 1])).await;
     let engine = world.start();
     world.publish("a.b", 1).await;

@@ -16,7 +16,7 @@ use tidings_core::seal::{Keyring, Place};
 use tidings_core::sign::Secret;
 use tidings_engine::egress::{Egress, Resolver, Tls};
 use tidings_engine::run::{Engine, EngineParts};
-use tidings_engine::sync::Providers;
+use tidings_engine::sync;
 use tidings_providers::settings::Settings;
 use tidings_store::{AuditEntry, Hook, NewApp, NewHook, NewSecret, Store};
 use tidings_testkit::receiver::{Received, TestReceiver};
@@ -101,11 +101,11 @@ impl World {
     }
 
     /// What errands need.
-    pub(crate) fn providers(&self) -> Arc<Providers> {
+    pub(crate) fn providers(&self) -> Arc<sync::Providers> {
         let egress = Egress::new(EgressPolicy::dev(), Resolver::System, Tls::public());
         let (store, keyring) = (self.store.clone(), self.keyring.clone());
         let (clock, ids, settings) = (self.clock.clone(), self.ids.clone(), Settings::default());
-        Arc::new(Providers::new(store, Arc::new(egress), keyring, clock, ids, settings))
+        Arc::new(sync::Providers::new(store, Arc::new(egress), keyring, clock, ids, settings))
     }
 
     /// A hook with these triggers and retry waits, in seconds.

@@ -83,9 +83,10 @@ pub fn list_request(settings: &MicrosoftSettings) -> Request {
 pub fn parse_list(response: &Response, owner: Option<&str>) -> Result<Page, ProviderError> {
     const WHAT: &str = "listing the calendars";
     let body: Body = read(response, WHAT)?;
-    let calendars = body.value.into_iter().map(|original| {
-        Some(listed(Calendar::deserialize(&original).ok()?, original, owner))
-    });
+    let calendars = body
+        .value
+        .into_iter()
+        .map(|original| Some(listed(Calendar::deserialize(&original).ok()?, original, owner)));
     let calendars = calendars.collect::<Option<_>>();
     let calendars = calendars.ok_or_else(|| {
         ProviderError::retry(format!("{WHAT}: microsoft graph's answer is no list of calendars"))

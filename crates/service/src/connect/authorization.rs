@@ -22,9 +22,7 @@ use zeroize::Zeroizing;
 use super::PROVIDERS;
 use super::access::{ConnectAccess, steward};
 use crate::validate::Checks;
-use crate::{
-    AccountChanges, Caller, Error, NewAccount, NewConnection, Password, Result, Service,
-};
+use crate::{AccountChanges, Caller, Error, NewAccount, NewConnection, Password, Result, Service};
 
 /// The cookie's name (documented).
 const COOKIE_NAME: &str = "oauth_req";
@@ -176,7 +174,10 @@ impl Service {
     ///
     /// # Errors
     /// Unavailable.
-    pub async fn connect_authorization(&self, headers: &HeaderMap) -> Result<Option<Authorization>> {
+    pub async fn connect_authorization(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Option<Authorization>> {
         match self.flow(headers).await? {
             Some(flow) => self.shown(&flow).await.map(Some),
             None => Ok(None),
@@ -271,7 +272,11 @@ impl Service {
     ///
     /// # Errors
     /// Not found (no authorization); forbidden without `csrf`; conflict before an account was connected.
-    pub async fn connect_finish(&self, headers: &HeaderMap, csrf: &str) -> Result<Zeroizing<String>> {
+    pub async fn connect_finish(
+        &self,
+        headers: &HeaderMap,
+        csrf: &str,
+    ) -> Result<Zeroizing<String>> {
         let flow = self.checked_flow(headers, csrf).await?;
         let accounts = self.connecting(&flow).await?;
         if accounts.iter().all(|account| account.works == Some(false)) {

@@ -137,11 +137,8 @@ impl Service {
         query: ConnectQuery,
     ) -> Result<ConnectEvents> {
         let inner = within(caller)?;
-        let range = EventQuery {
-            from: Some(query.start),
-            to: Some(query.end),
-            expand: query.expand,
-        };
+        let range =
+            EventQuery { from: Some(query.start), to: Some(query.end), expand: query.expand };
         let mut sorted = Sorted {
             after: query.after,
             most: query.limit.max(1),
@@ -242,7 +239,9 @@ impl Service {
     ) -> Result<Writing> {
         let scope = match scope {
             Some(scope) => scope,
-            None if self.event(caller, calendar.id, id).await?.series.is_some() => SeriesScope::This,
+            None if self.event(caller, calendar.id, id).await?.series.is_some() => {
+                SeriesScope::This
+            }
             None => SeriesScope::All,
         };
         Ok(Writing { scope, ..Writing::default() })

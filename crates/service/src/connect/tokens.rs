@@ -33,7 +33,9 @@ pub struct ConnectTokens {
 
 impl std::fmt::Debug for ConnectTokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ConnectTokens").field("expires_in_s", &self.expires_in_s).finish_non_exhaustive()
+        f.debug_struct("ConnectTokens")
+            .field("expires_in_s", &self.expires_in_s)
+            .finish_non_exhaustive()
     }
 }
 

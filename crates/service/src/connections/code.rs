@@ -108,11 +108,11 @@ impl Service {
         checks.done()?;
         let verifier = self.code_verifier(app.id, provider);
         let code = input.code.to_string();
-        let (tokens, mut identity) = match self.trade(provider, code, verifier, redirect_uri).await?
-        {
-            Ok(connected) => connected,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+        let (tokens, mut identity) =
+            match self.trade(provider, code, verifier, redirect_uri).await? {
+                Ok(connected) => connected,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
         identity.name = input.name.or(identity.name);
         let (user_no, actor) = (caller.grant.user_no, caller.grant_id().to_string());
         let kept = self.keep_account(app, user_no, provider, &actor, &tokens, identity).await;

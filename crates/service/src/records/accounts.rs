@@ -144,11 +144,13 @@ impl Service {
         self.has_room()?;
         let row = self.find_record_account(caller, id).await?;
         let now = self.now();
-        let changes = self.record_changes(caller, subject_of(&row), announce, now)?;
+        let changes = self.record_changes(caller, &subject_of(&row), announce, now)?;
         let entry = caller.did("account.update", id);
         let account_no = row.account_no;
-        let row =
-            self.store.update_record_account(account_no, name, details, changes, entry, now).await?;
+        let row = self
+            .store
+            .update_record_account(account_no, name, details, changes, entry, now)
+            .await?;
         Ok(row.into())
     }
 
@@ -234,7 +236,7 @@ impl Service {
         let (service, caller) = (self.clone(), caller.clone());
         move |row| {
             let announced = announce(&row.clone().into());
-            service.record_changes_or_none(&caller, owner_of(user_no), announced, now)
+            service.record_changes_or_none(&caller, &owner_of(user_no), announced, now)
         }
     }
 
@@ -242,7 +244,7 @@ impl Service {
     pub(super) fn record_changes_or_none(
         &self,
         caller: &Caller,
-        subject: tidings_core::change::Subject,
+        subject: &tidings_core::change::Subject,
         announce: Vec<Announcement>,
         now: Timestamp,
     ) -> Vec<RecordChange> {

@@ -221,7 +221,7 @@ impl Service {
                     outcome.counts.entry(name.clone()).or_default().total = *total;
                 }
                 let announced = announce(&outcome);
-                let changes = service.record_changes_or_none(&caller, subject, announced, now);
+                let changes = service.record_changes_or_none(&caller, &subject, announced, now);
                 (outcome, changes)
             }
         };

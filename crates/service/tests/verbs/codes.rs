@@ -2,9 +2,7 @@ use std::collections::HashMap;
 
 use tidings_core::settings::AppSettings;
 use tidings_providers::errand::{Errand, Refusal};
-use tidings_service::{
-    AppChanges, Caller, CodeConnection, ConsentPage, Error, NewKey, Scope,
-};
+use tidings_service::{AppChanges, Caller, CodeConnection, ConsentPage, Error, NewKey, Scope};
 use url::Url;
 
 use crate::desk::connected;
@@ -82,7 +80,8 @@ async fn a_code_of_the_same_person_connects_the_same_account() {
         _ => Err(Refusal::Invalid("it was used".into())),
     });
     let caller = with_redirects(&setup, &setup.owner).await;
-    let connect = async |text: &str| setup.service.connect_by_code(&caller, code(text)).await.unwrap();
+    let connect =
+        async |text: &str| setup.service.connect_by_code(&caller, code(text)).await.unwrap();
     let first = connect("sub-1").await.unwrap();
     assert_eq!((first.account.name.as_str(), first.account.provider.as_str()), ("Ada", "google"));
     assert!(!first.scopes.is_empty(), "what was asked for when the provider does not say");

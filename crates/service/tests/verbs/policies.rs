@@ -46,8 +46,7 @@ async fn a_hook_begins_as_its_format_has_it_and_its_own_words_win() {
 async fn merging_is_for_hooks_that_send_one_by_one_and_share_requests() {
     let setup = Setup::new().await;
     let merges = |ordering, coalesce| {
-        let serving =
-            Serving { merges: Some(true), ordering, coalesce, ..Serving::default() };
+        let serving = Serving { merges: Some(true), ordering, coalesce, ..Serving::default() };
         setup.service.create_hook(&setup.owner, NewHook { serving, ..new_hook() })
     };
     let (hook, shared) = (Some(OrderingKind::Hook), Some(Some(Coalescing::default())));
@@ -190,8 +189,7 @@ async fn hooks_are_found_by_what_they_are_like_within_the_app() {
 async fn a_hook_is_called_through_the_desk_whatever_its_status() {
     let called = Called { status: Some(418), why: None };
     let answer = called.clone();
-    let (setup, asked) =
-        Setup::new().await.with_desk(move |_| Ok(Reply::Called(answer.clone())));
+    let (setup, asked) = Setup::new().await.with_desk(move |_| Ok(Reply::Called(answer.clone())));
     let (service, owner) = (&setup.service, &setup.owner);
     let id = setup.hook(owner).await.hook.id;
     service.disable_hook(owner, id).await.unwrap();

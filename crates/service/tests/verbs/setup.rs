@@ -3,9 +3,7 @@
 use bytes::Bytes;
 use tidings_core::clock::{Clock, Timestamp};
 use tidings_core::egress::EgressPolicy;
-use tidings_core::format::{
-    Format, Formats, OnEnable, Preset, RenderError, RenderInput, Rendered,
-};
+use tidings_core::format::{Format, Formats, OnEnable, Preset, RenderError, RenderInput, Rendered};
 use tidings_core::hook::{Coalesce, DisableRule, Grouping, is_pattern, pattern_covers};
 use tidings_core::id::{AccountId, AppId, Ids};
 use tidings_core::seal::Keyring;

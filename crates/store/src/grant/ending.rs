@@ -127,8 +127,8 @@ impl Store {
         .await
     }
 
-    /// Deletes some codes, refresh tokens and sessions that ended before `until` and that nothing names any
-    /// more; answers how many.
+    /// Deletes some codes, refresh tokens, what these were traded for, and sessions that ended before `until`
+    /// and that nothing names any more; answers how many.
     ///
     /// # Errors
     /// When the commit fails.
@@ -136,7 +136,8 @@ impl Store {
         self.write(limit, move |tx| {
             tx.sql.run(
                 "DELETE FROM access_grant WHERE grant_no IN (SELECT t.grant_no FROM access_grant t
-                   WHERE t.kind IN ('code', 'refresh', 'session')
+                   WHERE (t.kind IN ('code', 'refresh', 'session') OR t.kind = 'connect' AND EXISTS
+                       (SELECT 1 FROM access_grant r WHERE r.grant_no = t.parent_no AND r.kind = 'refresh'))
                      AND coalesce(t.revoked_at, t.expires_at) < ?1
                      AND NOT EXISTS (SELECT 1 FROM access_grant c WHERE c.parent_no = t.grant_no)
                      AND NOT EXISTS (SELECT 1 FROM hook h WHERE h.owner_grant_no = t.grant_no)

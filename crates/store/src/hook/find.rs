@@ -132,7 +132,11 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot write.
-    pub async fn append_to_apps(&self, changes: Vec<(i64, NewChange)>, now: Timestamp) -> Result<()> {
+    pub async fn append_to_apps(
+        &self,
+        changes: Vec<(i64, NewChange)>,
+        now: Timestamp,
+    ) -> Result<()> {
         self.write(3 * changes.len(), move |tx| {
             let append = |(app_no, change)| Append::new(app_no, vec![change], now);
             let mut appends: Vec<_> = changes.into_iter().map(append).collect();

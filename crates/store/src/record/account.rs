@@ -56,7 +56,8 @@ pub struct NewRecordAccount {
     pub details: serde_json::Value,
 }
 
-const SELECT: &str = "SELECT c.account_no, c.id, c.app_no, c.user_no, u.id, u.external_id, c.external_id,
+const SELECT: &str =
+    "SELECT c.account_no, c.id, c.app_no, c.user_no, u.id, u.external_id, c.external_id,
     c.name, c.details, c.created_at, c.updated_at
   FROM account c JOIN app a ON a.app_no = c.app_no AND a.deleted_at IS NULL
   LEFT JOIN end_user u ON u.user_no = c.user_no

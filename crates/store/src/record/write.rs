@@ -82,7 +82,8 @@ fn write_one(
                 return Ok(current.record);
             }
             let starts_at = current.record.starts_at;
-            let gone = changed(current, starts_at, body.unwrap_or(NOTHING), [0; 32], Some(now), now);
+            let gone =
+                changed(current, starts_at, body.unwrap_or(NOTHING), [0; 32], Some(now), now);
             keep(sql, state, place, gone)
         }
     }
@@ -108,8 +109,7 @@ pub(super) fn changed(
     now: Timestamp,
 ) -> Stored {
     let version = stored.record.version + 1;
-    let record =
-        Record { version, starts_at, body, deleted_at, modified_at: now, ..stored.record };
+    let record = Record { version, starts_at, body, deleted_at, modified_at: now, ..stored.record };
     Stored { record, r#gen: stored.r#gen, hash }
 }
 

@@ -5,8 +5,8 @@ use tidings_core::clock::Timestamp;
 use tidings_core::id::AccountId;
 use tidings_core::limits;
 use tidings_store::{
-    App, Deleted, Error, Expect, NewRecordAccount, OpenRefresh, Record, RecordAccount, RecordChange,
-    RecordOrder, RecordPut, RecordQuery, RecordWrite, Staged,
+    App, Deleted, Error, Expect, NewRecordAccount, OpenRefresh, Record, RecordAccount,
+    RecordChange, RecordOrder, RecordPut, RecordQuery, RecordWrite, Staged,
 };
 
 use crate::support::{NOW, World, did, seqs};
@@ -248,13 +248,7 @@ pub(crate) async fn records_are_read_by_start_and_by_last_change(world: &World) 
         (RecordQuery { from: Some(10), to: Some(30), ..by(RecordOrder::NewestFirst) }, "db"),
         (RecordQuery { from: Some(20), ..by(RecordOrder::Ordinal) }, "ad"),
         (by(RecordOrder::Modified), "abdc"),
-        (
-            RecordQuery {
-                modified_since: Some(NOW.plus_ms(3)),
-                ..by(RecordOrder::Modified)
-            },
-            "dc",
-        ),
+        (RecordQuery { modified_since: Some(NOW.plus_ms(3)), ..by(RecordOrder::Modified) }, "dc"),
     ] {
         assert_eq!(keys(query).await, expected, "{query:?}");
     }
@@ -318,8 +312,7 @@ pub(crate) async fn a_complete_job_deletes_what_nobody_listed_or_wrote(world: &W
     assert_eq!(world.all(&account).await[3], row(4, "d", "1"), "not yet");
     assert_eq!(world.flip(open, Vec::new()).await.unwrap(), 5);
     let gone = (4, "d".to_owned(), "{}".to_owned());
-    let expected =
-        [row(1, "a", "1"), row(2, "b", "2"), row(3, "c", "2"), gone, row(5, "e", "1")];
+    let expected = [row(1, "a", "1"), row(2, "b", "2"), row(3, "c", "2"), gone, row(5, "e", "1")];
     assert_eq!(world.all(&account).await, expected);
     world.store.sweep_records(account.account_no).await.unwrap();
     assert_eq!(world.record_rows(), 5);

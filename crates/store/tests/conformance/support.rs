@@ -12,8 +12,8 @@ use tidings_core::hook::{Grouping, is_pattern, pattern_covers};
 use tidings_core::hook::{Providers, Selection, Service};
 use tidings_core::id::{AccountId, AppId, ChangeId, HookId, Ids, ReplayId, UserId};
 use tidings_store::{
-    Account, App, AuditEntry, Error, Hook, NewAccount, NewApp, NewEndUser, NewHook, NewReplay, NewSecret,
-    ParkedWrite, Settle, Store,
+    Account, App, AuditEntry, Error, Hook, NewAccount, NewApp, NewEndUser, NewHook, NewReplay,
+    NewSecret, ParkedWrite, Settle, Store,
 };
 use tidings_testkit::postgres::PostgresDatabase;
 

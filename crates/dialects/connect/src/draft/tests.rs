@@ -86,8 +86,14 @@ fn a_conference_is_an_address_an_object_or_to_be_made() {
     let url = json!({"url": "https://meet.example.com/abc"});
     for (body, expected) in [
         (json!({"conference": "https://meet.example.com/abc"}), Some(url.clone())),
-        (json!({"conference": {"url": "https://meet.example.com/abc", "provider": "x"}}), Some(url)),
-        (json!({"conferenceData": {"provider": "google-meet", "autoGenerate": true}}), Some(json!("create"))),
+        (
+            json!({"conference": {"url": "https://meet.example.com/abc", "provider": "x"}}),
+            Some(url),
+        ),
+        (
+            json!({"conferenceData": {"provider": "google-meet", "autoGenerate": true}}),
+            Some(json!("create")),
+        ),
         (json!({"conference": {"autoGenerate": true}}), Some(json!("create"))),
         (json!({"conferenceData": {"provider": "google-meet"}}), None),
         (json!({"conference": null}), Some(Value::Null)),

@@ -37,7 +37,8 @@ fn calendars_are_chosen_by_provider_or_by_id_alone() {
         (
             "calendarIds=%7B%22google%22%3A%5B%22primary%22%5D%2C%22microsoft%22%3A%5B%5D%7D",
             CalendarChoice::ByProvider(
-                [("google".to_owned(), ids(&["primary"])), ("microsoft".to_owned(), ids(&[]))].into(),
+                [("google".to_owned(), ids(&["primary"])), ("microsoft".to_owned(), ids(&[]))]
+                    .into(),
             ),
         ),
     ] {

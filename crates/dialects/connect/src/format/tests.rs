@@ -154,6 +154,36 @@ fn the_providers_own_object_is_forwarded_byte_for_byte() {
 }
 
 #[test]
+fn the_automatic_subscription_tells_the_calendars_id_as_its_channel() {
+    let content = body("work@company.com", &documented_event());
+    let app = AppId(Bits96::new(1));
+    let automatic = app.to_string();
+    for (named, expected) in [(automatic.as_str(), "col_1"), ("sub-123", "sub-123")] {
+        let input = RenderInput {
+            app,
+            hook: HookId(Bits96::new(2)),
+            hook_external_id: Some(named),
+            delivery: DeliveryId(Bits96::new(3)),
+            changes: &[change("event.updated", &content)],
+            named: &[],
+            now: Timestamp(0),
+        };
+        let rendered = (FORMAT.render)(&input).unwrap();
+        let payload: Value = serde_json::from_slice(&rendered.body).unwrap();
+        assert_eq!(payload["metadata"]["channelId"], expected);
+    }
+}
+
+#[test]
+fn properties_that_were_given_through_the_api_are_told_as_custom() {
+    let mut event = documented_event();
+    event.as_object_mut().unwrap().remove("custom");
+    event["properties"] = json!({"source": "mine"});
+    let payload = rendered(&[change("event.updated", &body("c", &event))]).unwrap();
+    assert_eq!(payload["events"][0]["custom"], json!({"source": "mine"}));
+}
+
+#[test]
 fn a_test_event_has_no_events() {
     let content = json!({"message": "this is a test event", "hook": "hook_1"});
     let expected = json!({

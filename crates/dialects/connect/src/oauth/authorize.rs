@@ -8,9 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
 use tidings_core::limits::CONNECT_AUTHORIZATION_MS;
-use tidings_service::{
-    Authorization, AuthorizationInput, ConnectLogin, Error, Password, Service,
-};
+use tidings_service::{Authorization, AuthorizationInput, ConnectLogin, Error, Password, Service};
 use url::form_urlencoded::{self, Serializer};
 
 use super::page;

@@ -200,7 +200,11 @@ fn page(
 fn source(url: &str) -> Option<String> {
     let url = Url::parse(url).ok()?;
     let origin = url.origin();
-    Some(if origin.is_tuple() { origin.ascii_serialization() } else { format!("{}:", url.scheme()) })
+    Some(if origin.is_tuple() {
+        origin.ascii_serialization()
+    } else {
+        format!("{}:", url.scheme())
+    })
 }
 
 fn escaped(text: &str) -> String {

@@ -124,7 +124,11 @@ fn granted(tokens: &ConnectTokens) -> Response {
 }
 
 /// Credentials in the header (RFC 7617) or in the body.
-async fn client(service: &Service, headers: &HeaderMap, fields: &Fields) -> Result<Caller, Refused> {
+async fn client(
+    service: &Service,
+    headers: &HeaderMap,
+    fields: &Fields,
+) -> Result<Caller, Refused> {
     let (id, secret) = match single(headers, &AUTHORIZATION)? {
         Some(header) => basic(header).ok_or_else(Refused::client)?,
         None => {

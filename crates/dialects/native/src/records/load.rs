@@ -75,7 +75,8 @@ struct Lines {
 
 impl Lines {
     fn is_full(&self) -> bool {
-        self.records.len() >= limits::RECORD_COMMIT_ROWS || self.bytes >= limits::RECORD_COMMIT_BYTES
+        self.records.len() >= limits::RECORD_COMMIT_ROWS
+            || self.bytes >= limits::RECORD_COMMIT_BYTES
     }
 
     fn add(&mut self, piece: &[u8]) -> Result<(), Problem> {
@@ -94,8 +95,7 @@ impl Lines {
         if text.trim_ascii().is_empty() {
             return Ok(());
         }
-        let line: RecordLine =
-            body::parse(&text).map_err(|problem| problem.in_line(self.count))?;
+        let line: RecordLine = body::parse(&text).map_err(|problem| problem.in_line(self.count))?;
         let body = String::from(Box::<str>::from(line.data)).into_bytes();
         self.bytes += body.len();
         let put = RecordPut {

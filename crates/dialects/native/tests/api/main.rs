@@ -12,4 +12,5 @@ mod request_id;
 mod scopes;
 mod selecting;
 mod stream;
+mod users;
 mod world;

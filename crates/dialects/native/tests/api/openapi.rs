@@ -155,7 +155,7 @@ async fn request_examples_are_accepted_where_they_name_no_ids() {
     let mut tried = 0;
     for operation in operations(&world).await {
         let Some(body) = operation.body else { continue };
-        if operation.path.contains('{') || operation.id == "create_app" {
+        if operation.path.contains('{') || ["create_app", "create_person"].contains(&&*operation.id) {
             continue;
         }
         let mut body = body;

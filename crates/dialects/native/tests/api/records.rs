@@ -82,7 +82,10 @@ async fn records_are_loaded_together_told_once_and_read_by_ordinal() {
     let two = [line("t-2", 7), line("new", 8)].concat();
     let whole = world.load(&account, "?whole=true", &two).await;
     let counts = &whole.json()["counts"]["transactions"];
-    assert_eq!(*counts, json!({"created": 1, "updated": 1, "deleted": count - 1, "total": count + 1}));
+    assert_eq!(
+        *counts,
+        json!({"created": 1, "updated": 1, "deleted": count - 1, "total": count + 1})
+    );
     let left = world.read(&account, "&limit=5000").await;
     let last = count.unsigned_abs() + 1;
     assert_eq!(left, [(2, json!({"amount": 7})), (last, json!({"amount": 8}))]);
@@ -99,17 +102,39 @@ async fn a_wrong_line_is_named_and_leaves_everything_as_it_was() {
     let good = line("a", 1);
     let many: String = (0..=limits::RECORD_COMMIT_ROWS).map(|n| line(&n.to_string(), 1)).collect();
     let after_many = limits::RECORD_COMMIT_ROWS + 2;
-    let long = format!("{{\"collection\":\"t\",\"key\":\"a\",\"data\":{{\"x\":\"{}\"}}}}",
-        "x".repeat(limits::RECORD_BYTES_MAX));
+    let long = format!(
+        "{{\"collection\":\"t\",\"key\":\"a\",\"data\":{{\"x\":\"{}\"}}}}",
+        "x".repeat(limits::RECORD_BYTES_MAX)
+    );
     let longer = "x".repeat(limits::RECORD_LINE_BYTES_MAX + 1);
     for (lines, status, named, pointer) in [
         (format!("{good}\n{{"), 400, "line 3: ", ""),
         (format!("{good}[]\n{good}"), 422, "line 2: ", ""),
         (format!("{good}{{\"collection\":\"t\",\"key\":\"a\"}}"), 422, "line 2: ", "/data"),
-        (format!("{{\"collection\":\"t\",\"key\":\"a\",\"data\":[]}}\n{good}"), 422, "line 1: ", "/data"),
-        (format!("{good}{{\"collection\":\"t\",\"key\":\"\",\"data\":{{}}}}"), 422, "line 2: ", "/key"),
-        (format!("{good}{{\"collection\":\"t\",\"key\":\"a\",\"more\":1,\"data\":{{}}}}"), 422, "line 2: ", "/more"),
-        (format!("{many}{{\"collection\":\" \",\"key\":\"a\",\"data\":{{}}}}"), 422, &format!("line {after_many}: "), "/collection"),
+        (
+            format!("{{\"collection\":\"t\",\"key\":\"a\",\"data\":[]}}\n{good}"),
+            422,
+            "line 1: ",
+            "/data",
+        ),
+        (
+            format!("{good}{{\"collection\":\"t\",\"key\":\"\",\"data\":{{}}}}"),
+            422,
+            "line 2: ",
+            "/key",
+        ),
+        (
+            format!("{good}{{\"collection\":\"t\",\"key\":\"a\",\"more\":1,\"data\":{{}}}}"),
+            422,
+            "line 2: ",
+            "/more",
+        ),
+        (
+            format!("{many}{{\"collection\":\" \",\"key\":\"a\",\"data\":{{}}}}"),
+            422,
+            &format!("line {after_many}: "),
+            "/collection",
+        ),
         (long, 422, "line 1: ", "/data"),
         (longer, 413, "line 1: ", ""),
     ] {
@@ -148,7 +173,8 @@ async fn a_record_account_is_no_calendar_account() {
     let target = format!("/api/v1/record-accounts/{account}");
     let described = world.send(request(Method::PATCH, key, &target, Some(details))).await;
     assert_eq!(described.json()["details"]["country"], "ES", "{described:?}");
-    let gone = world.send(request(Method::DELETE, key, &format!("/api/v1{}", path("")), None)).await;
+    let gone =
+        world.send(request(Method::DELETE, key, &format!("/api/v1{}", path("")), None)).await;
     assert_eq!(gone.status, 204, "{gone:?}");
     assert_eq!(world.get(key, &format!("/record-accounts/{account}")).await.status, 404);
     assert_eq!(world.load(&account, "", &line("a", 1)).await.status, 404);

@@ -97,7 +97,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "replace_event_type",
         ],
     ),
-    ("owner", &["create_app", "delete_app"]),
+    ("owner", &["create_app", "create_person", "delete_app"]),
 ];
 
 fn allows(needed: &str, scope: &str) -> bool {

@@ -99,7 +99,8 @@ impl Fields {
 /// A class and a format: `count/steps`.
 fn is_type(kind: &str) -> bool {
     let word = |word: &str| {
-        !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        !word.is_empty()
+            && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
     kind.split_once('/').is_some_and(|(class, format)| word(class) && word(format))
 }

@@ -97,9 +97,7 @@ pub(super) async fn update(call: &Call, params: &Map<String, Value>) -> Result<A
     }
     hook = match state.as_deref() {
         // What was missed is not sent: the receiver fetches what changed since it last did.
-        Some("active") => {
-            call.service.enable_hook(&call.caller, hook.id, EnableFrom::Now).await?
-        }
+        Some("active") => call.service.enable_hook(&call.caller, hook.id, EnableFrom::Now).await?,
         Some(_) => call.service.disable_hook(&call.caller, hook.id).await?,
         None => hook,
     };
@@ -158,7 +156,11 @@ async fn read_scopes(call: &Call, scopes: Option<&Map<String, Value>>) -> Result
 }
 
 /// Keeps who changed a webhook, and its scopes as they were given; those that are there stay without new ones.
-async fn note(call: &Call, hook: &Hook, scopes: Option<&Map<String, Value>>) -> Result<(), Refusal> {
+async fn note(
+    call: &Call,
+    hook: &Hook,
+    scopes: Option<&Map<String, Value>>,
+) -> Result<(), Refusal> {
     let id = hook.id.0.to_cuid25();
     let old = call.webhook_note(&id).await?;
     let document = json!({

@@ -2,7 +2,7 @@ use super::*;
 use crate::event::tests::event;
 use crate::tree::tests::tree;
 
-fn read(params: Value) -> Result<EventQuery, Refusal> {
+fn read(params: &Value) -> Result<EventQuery, Refusal> {
     EventQuery::read(params.as_object().unwrap(), 1_000_000.0)
 }
 
@@ -13,7 +13,8 @@ fn each_documented_parameter_selects_events() {
     let note = event(2_000.0, &["white-cells", "work"]);
     let trashed = Event { trashed: true, ..event(3_000.0, &["work"]) };
     let running = Event { duration: Some(None), ..event(4_000.0, &["work"]) };
-    let tagged = Event { tags: vec!["old".into()], modified: 9_000.0, ..event(5_000.0, &["health"]) };
+    let tagged =
+        Event { tags: vec!["old".into()], modified: 9_000.0, ..event(5_000.0, &["health"]) };
     let all = [&steps, &note, &trashed, &running, &tagged];
     for (params, times) in [
         (json!({}), &[1_000.0, 2_000.0, 4_000.0, 5_000.0][..]),
@@ -35,7 +36,7 @@ fn each_documented_parameter_selects_events() {
         (json!({"streams": {"any": ["health"], "all": ["work"]}}), &[2_000.0]),
         (json!({"streams": [{"any": ["steps"]}, {"all": ["work", "blood"]}]}), &[1_000.0, 2_000.0]),
     ] {
-        let query = read(params.clone()).unwrap();
+        let query = read(&params).unwrap();
         let found: Vec<_> = all.iter().filter(|event| query.holds(event, &tree)).collect();
         let found: Vec<_> = found.iter().map(|event| event.time).collect();
         assert_eq!(found, times, "{params}");
@@ -52,9 +53,9 @@ fn a_query_without_a_time_frame_is_for_20_events() {
         (json!({"toTime": 1}), u64::MAX),
         (json!({"fromTime": 1, "limit": 5}), 5),
     ] {
-        assert_eq!(read(params.clone()).unwrap().limit, limit, "{params}");
+        assert_eq!(read(&params).unwrap().limit, limit, "{params}");
     }
-    let query = read(json!({"includeDeletions": true})).unwrap();
+    let query = read(&json!({"includeDeletions": true})).unwrap();
     assert!(!query.include_deletions, "deletions need modifiedSince");
 }
 
@@ -74,7 +75,7 @@ fn wrong_parameters_are_named() {
         (json!({"content": []}), "content cannot be queried"),
         (json!({"nope": 1}), "nope is not a property"),
     ] {
-        let refusal = read(params.clone()).unwrap_err().to_json();
+        let refusal = read(&params).unwrap_err().to_json();
         assert_eq!(refusal["id"], "invalid-parameters-format", "{params}");
         let told = refusal["data"][0]["message"].as_str().unwrap();
         assert!(told.starts_with(why), "{params}: {told}");
@@ -95,7 +96,7 @@ fn only_readable_streams_may_be_asked_for() {
         (json!({"any": ["health"], "not": ["work"]}), None),
         (json!(["*"]), None),
     ] {
-        let query = read(json!({ "streams": streams })).unwrap();
+        let query = read(&json!({ "streams": streams })).unwrap();
         let refused = query.filter().check(&own, &tree).err().map(|r| r.to_json()["id"].clone());
         assert_eq!(refused, id.map(Value::from), "{streams}");
     }
@@ -103,7 +104,8 @@ fn only_readable_streams_may_be_asked_for() {
 
 #[test]
 fn a_streams_query_is_a_filter_of_changes_too() {
-    let query = StreamsQuery { any: vec!["a".into()], all: vec!["b".into()], not: vec!["c".into()] };
+    let query =
+        StreamsQuery { any: vec!["a".into()], all: vec!["b".into()], not: vec!["c".into()] };
     let rule = json!({"or": [{"and": [
         {"path": "/data/streams", "any_in": ["a"]},
         {"path": "/data/streams", "any_in": ["b"]},

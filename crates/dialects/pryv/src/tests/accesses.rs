@@ -79,12 +79,28 @@ async fn a_wrong_access_is_refused() {
     for (body, status, id) in [
         (json!({ "permissions": read }), 400, "invalid-parameters-format"),
         (json!({ "name": "x" }), 400, "invalid-parameters-format"),
-        (json!({ "name": "x", "permissions": [{ "streamId": "a" }] }), 400, "invalid-parameters-format"),
+        (
+            json!({ "name": "x", "permissions": [{ "streamId": "a" }] }),
+            400,
+            "invalid-parameters-format",
+        ),
         (json!({ "name": "x", "permissions": read, "odd": 1 }), 400, "invalid-parameters-format"),
-        (json!({ "name": "x", "permissions": read, "type": "root" }), 400, "invalid-parameters-format"),
-        (json!({ "name": "x", "permissions": read, "expireAfter": -1 }), 400, "invalid-parameters-format"),
+        (
+            json!({ "name": "x", "permissions": read, "type": "root" }),
+            400,
+            "invalid-parameters-format",
+        ),
+        (
+            json!({ "name": "x", "permissions": read, "expireAfter": -1 }),
+            400,
+            "invalid-parameters-format",
+        ),
         (json!({ "name": "x", "permissions": read, "token": "null" }), 400, "invalid-item-id"),
-        (json!({ "name": "x", "permissions": read, "token": "mailbox" }), 409, "item-already-exists"),
+        (
+            json!({ "name": "x", "permissions": read, "token": "mailbox" }),
+            409,
+            "item-already-exists",
+        ),
         (json!({ "name": "tom", "permissions": read }), 409, "item-already-exists"),
     ] {
         refused(&world.post("/accesses", &world.ana, body).await, status, id);
@@ -112,7 +128,11 @@ async fn a_chosen_token_works_until_it_expires() {
     refused(&world.get("/access-info", "mailbox").await, 401, "invalid-access-token");
     let listed = async |query: &str| {
         let (_, body) = world.get(&format!("/accesses{query}"), &world.ana).await;
-        body["accesses"].as_array().unwrap().iter().any(|access| access["name"] == "publicly available token")
+        body["accesses"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|access| access["name"] == "publicly available token")
     };
     assert!(!listed("").await && listed("?includeExpired=true").await);
 }
@@ -131,7 +151,9 @@ async fn accesses_are_listed_for_whoever_manages_them() {
     assert_eq!(names(&app).await, ["tom"]);
     assert_eq!(names(&tom).await, [""; 0]);
     let all = names(&world.ana).await;
-    assert!(["app", "eve", "my-app-id", "tom"].iter().all(|name| all.contains(&(*name).to_owned())));
+    assert!(
+        ["app", "eve", "my-app-id", "tom"].iter().all(|name| all.contains(&(*name).to_owned()))
+    );
     for (token, id, status) in [
         (&app, &tom_id, 200),
         (&app, &app_id, 200),
@@ -172,15 +194,26 @@ async fn an_access_is_updated_within_its_chain() {
     let (tom_id, tom) = world.access(&app, "shared", "tom", &[("health", "read")]).await;
     let path = format!("/accesses/{tom_id}");
     let (status, body) = world.put(&path, &app, json!({ "name": "Renamed shared" })).await;
-    assert_eq!((status, &body["access"]["name"]), (StatusCode::OK, &json!("Renamed shared")), "{body}");
+    assert_eq!(
+        (status, &body["access"]["name"]),
+        (StatusCode::OK, &json!("Renamed shared")),
+        "{body}"
+    );
     let level = |level: &str| json!({ "permissions": [{ "streamId": "health", "level": level }] });
     assert_eq!(world.put(&path, &app, level("contribute")).await.0, StatusCode::OK);
     world.event(&tom, &["health"], "a/b").await;
     refused(&world.put(&path, &app, level("manage")).await, 403, "forbidden");
     refused(&world.put(&path, &tom, level("read")).await, 403, "forbidden");
-    refused(&world.put(&path, &app, json!({ "type": "app" })).await, 400, "invalid-parameters-format");
+    refused(
+        &world.put(&path, &app, json!({ "type": "app" })).await,
+        400,
+        "invalid-parameters-format",
+    );
     let (status, body) = world.put(&format!("/accesses/{app_id}"), &world.ana, level("read")).await;
-    assert_eq!((status.as_u16(), &body["error"]["data"]), (400, &json!({ "offendingChildren": [tom_id] })));
+    assert_eq!(
+        (status.as_u16(), &body["error"]["data"]),
+        (400, &json!({ "offendingChildren": [tom_id] }))
+    );
     refused(&world.put("/accesses/nonsense", &app, json!({})).await, 404, "unknown-resource");
 }
 

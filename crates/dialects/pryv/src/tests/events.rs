@@ -59,8 +59,14 @@ async fn a_wrong_event_is_refused() {
         (json!({ "streamIds": ["health"] }), "invalid-parameters-format"),
         (json!({ "streamIds": ["health"], "type": "note" }), "invalid-parameters-format"),
         (json!({ "streamIds": "health", "type": "note/txt" }), "invalid-parameters-format"),
-        (json!({ "streamId": "health", "type": "a/b", "time": "now" }), "invalid-parameters-format"),
-        (json!({ "streamId": "health", "type": "a/b", "duration": -1 }), "invalid-parameters-format"),
+        (
+            json!({ "streamId": "health", "type": "a/b", "time": "now" }),
+            "invalid-parameters-format",
+        ),
+        (
+            json!({ "streamId": "health", "type": "a/b", "duration": -1 }),
+            "invalid-parameters-format",
+        ),
         (json!({ "streamId": "health", "type": "a/b", "id": "x" }), "invalid-parameters-format"),
         (json!({ "streamId": "health", "type": "a/b", "odd": 1 }), "invalid-parameters-format"),
         (json!({ "streamIds": ["nowhere"], "type": "note/txt" }), "unknown-referenced-resource"),
@@ -84,7 +90,8 @@ async fn an_event_is_changed_trashed_and_deleted() {
     let id = world.event(&world.ana, &["blood"], "count/steps").await;
     let path = format!("/events/{id}");
     world.clock.advance_ms(1_000);
-    let update = json!({ "streamIds": ["work"], "content": 2, "clientData": { "a": 1 }, "time": 5 });
+    let update =
+        json!({ "streamIds": ["work"], "content": 2, "clientData": { "a": 1 }, "time": 5 });
     let (status, body) = world.put(&path, &world.ana, update).await;
     assert_eq!(status, StatusCode::OK, "{body}");
     let event = &body["event"];
@@ -95,14 +102,14 @@ async fn an_event_is_changed_trashed_and_deleted() {
     let (_, body) = world.put(&path, &world.ana, update).await;
     assert_eq!(body["event"]["clientData"], json!({ "b": 2 }));
     assert_eq!(body["event"]["duration"], Value::Null);
-    assert_eq!(world.found(&world.ana, "?running=true").await, [id.clone()]);
+    assert_eq!(world.found(&world.ana, "?running=true").await, std::slice::from_ref(&id));
     refused(&world.put(&path, &world.ana, json!({ "created": 1 })).await, 403, "forbidden");
     refused(&world.put("/events/c1", &world.ana, json!({})).await, 404, "unknown-resource");
 
     let (_, trashed) = world.delete(&path, &world.ana).await;
     assert_eq!(trashed["event"]["trashed"], true);
     assert_eq!(world.found(&world.ana, "").await, [""; 0]);
-    assert_eq!(world.found(&world.ana, "?state=trashed").await, [id.clone()]);
+    assert_eq!(world.found(&world.ana, "?state=trashed").await, std::slice::from_ref(&id));
     let (_, restored) = world.put(&path, &world.ana, json!({ "trashed": false })).await;
     assert_eq!(restored["event"].get("trashed"), None);
     world.delete(&path, &world.ana).await;
@@ -120,9 +127,12 @@ async fn an_event_is_changed_trashed_and_deleted() {
 async fn events_are_found_by_each_parameter() {
     let world = home().await;
     let mut ids = Vec::new();
-    for (time, stream, kind) in
-        [(100, "health", "note/txt"), (200, "blood", "mass/kg"), (300, "work", "mass/lb"), (400, "work", "note/txt")]
-    {
+    for (time, stream, kind) in [
+        (100, "health", "note/txt"),
+        (200, "blood", "mass/kg"),
+        (300, "work", "mass/lb"),
+        (400, "work", "note/txt"),
+    ] {
         let body = json!({ "streamId": stream, "type": kind, "time": time });
         let (_, body) = world.post("/events", &world.ana, body).await;
         ids.push(body["event"]["id"].as_str().unwrap().to_owned());
@@ -161,7 +171,9 @@ async fn without_a_time_frame_20_events_are_given() {
     let one = json!({ "method": "events.create", "params": { "streamId": "work", "type": "a/b" } });
     let (_, body) = world.post("", &world.ana, Value::Array(vec![one; 25])).await;
     assert_eq!(body["results"].as_array().unwrap().len(), 25);
-    for (query, count) in [("", 20), ("?fromTime=1", 25), ("?limit=23", 23), ("?modifiedSince=1", 20)] {
+    for (query, count) in
+        [("", 20), ("?fromTime=1", 25), ("?limit=23", 23), ("?modifiedSince=1", 20)]
+    {
         assert_eq!(world.found(&world.ana, query).await.len(), count, "{query}");
     }
 }

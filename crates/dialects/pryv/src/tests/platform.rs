@@ -53,11 +53,14 @@ async fn a_person_registers_once() {
     let token = endpoint.strip_prefix("http://").and_then(|rest| rest.split_once('@')).unwrap();
     assert_eq!(token.1, "tidings.example:8080/pryv/tom-test/");
     let (_, info) = world.call(Method::GET, "/tom-test/access-info", token.0, Value::Null).await;
-    assert_eq!((&info["type"], &info["user"]["username"]), (&json!("personal"), &json!("tom-test")));
+    assert_eq!(
+        (&info["type"], &info["user"]["username"]),
+        (&json!("personal"), &json!("tom-test"))
+    );
     let (status, body) = world.register("tom-test").await;
     let error = json!({
         "id": "item-already-exists",
-        "message": "A user with username \"tom-test\" already exists",
+        "message": "An user with username \"tom-test\" already exists",
         "data": { "username": "tom-test" },
     });
     assert_eq!((status.as_u16(), &body["error"]), (409, &error));
@@ -195,7 +198,8 @@ async fn strangers_are_told_what_is_missing() {
     });
     assert_eq!((status.as_u16(), &body["error"]), (401, &error));
     let (status, body) = world.get("/events", "nonsense").await;
-    let error = json!({ "id": "invalid-access-token", "message": "Cannot find access from token." });
+    let error =
+        json!({ "id": "invalid-access-token", "message": "Cannot find access from token." });
     assert_eq!((status.as_u16(), &body["error"]), (401, &error));
     refused(&world.get("/events", &tom).await, 401, "invalid-access-token");
     let (status, body) = world.call(Method::GET, "/nobody/events", &tom, Value::Null).await;

@@ -48,7 +48,11 @@ async fn what_may_not_be_watched_is_refused() {
         (json!({ "query": { "streams": ["work"] } }), 403, "forbidden"),
         (json!({ "query": { "streams": ["nowhere"] } }), 400, "unknown-referenced-resource"),
         (json!({ "query": { "types": 1 } }), 400, "invalid-parameters-format"),
-        (json!({ "kind": "streams", "query": { "types": ["a/b"] } }), 400, "invalid-parameters-format"),
+        (
+            json!({ "kind": "streams", "query": { "types": ["a/b"] } }),
+            400,
+            "invalid-parameters-format",
+        ),
         (json!({ "kind": "accesses", "query": { "types": ["app"] } }), 403, "forbidden"),
     ] {
         let body = json!({ "url": "https://a.b/", "scopes": { "K": scope } });

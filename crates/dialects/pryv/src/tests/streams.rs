@@ -36,7 +36,10 @@ async fn a_stream_is_created_and_shown_in_the_tree() {
     let (_, tree) = world.get("/streams", &world.ana).await;
     assert_eq!(tree["streams"][0]["children"][0]["children"][0], printed["stream"]);
     let (_, below) = world.get("/streams?parentId=health", &world.ana).await;
-    assert_eq!((&below["streams"][0]["id"], &below["streams"][1]["id"]), (&json!("blood"), &json!("steps")));
+    assert_eq!(
+        (&below["streams"][0]["id"], &below["streams"][1]["id"]),
+        (&json!("blood"), &json!("steps"))
+    );
     let (_, made) = world.post("/streams", &world.ana, json!({ "name": "no id" })).await;
     assert_eq!(made["stream"]["id"].as_str().unwrap().len(), 25);
 }
@@ -66,9 +69,13 @@ async fn a_wrong_stream_is_refused() {
 async fn a_stream_is_renamed_and_moved_but_not_below_itself() {
     let world = home().await;
     world.clock.advance_ms(1_000);
-    let (status, body) = world.put("/streams/blood", &world.ana, json!({ "name": "Slothing" })).await;
+    let (status, body) =
+        world.put("/streams/blood", &world.ana, json!({ "name": "Slothing" })).await;
     assert_eq!(status, StatusCode::OK, "{body}");
-    assert_eq!((&body["stream"]["name"], &body["stream"]["modified"]), (&json!("Slothing"), &json!(NOW + 1.0)));
+    assert_eq!(
+        (&body["stream"]["name"], &body["stream"]["modified"]),
+        (&json!("Slothing"), &json!(NOW + 1.0))
+    );
     assert_eq!(body["stream"].get("children"), None, "the updated stream is without its children");
     for (id, update, status, error) in [
         ("health", json!({ "parentId": "blood" }), 400, "invalid-operation"),
@@ -99,7 +106,8 @@ async fn a_stream_is_trashed_then_deleted_with_all_below_it() {
     assert_eq!(without_meta(deleted), json!({ "streamDeletion": deletion }));
     refused(&world.delete("/streams/white-cells", &world.ana).await, 404, "unknown-resource");
     let (_, body) = world.get("/streams?includeDeletionsSince=1", &world.ana).await;
-    let gone: Vec<_> = body["streamDeletions"].as_array().unwrap().iter().map(|d| &d["id"]).collect();
+    let gone: Vec<_> =
+        body["streamDeletions"].as_array().unwrap().iter().map(|d| &d["id"]).collect();
     assert!(gone.len() == 2 && gone.contains(&&json!("blood")), "{body}");
     let told = world.changes().await;
     assert_eq!(told.iter().filter(|kind| *kind == "stream.deleted").count(), 2);

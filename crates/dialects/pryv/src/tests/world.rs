@@ -130,7 +130,13 @@ impl World {
     }
 
     /// Calls a path under `/pryv`; `null` is no body.
-    pub(super) async fn call(&self, method: Method, path: &str, token: &str, body: Value) -> Answered {
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Value,
+    ) -> Answered {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("/pryv{path}"))
@@ -149,7 +155,13 @@ impl World {
     }
 
     /// As [`World::call`], in Ana's account.
-    pub(super) async fn of(&self, method: Method, path: &str, token: &str, body: Value) -> Answered {
+    pub(super) async fn of(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Value,
+    ) -> Answered {
         self.call(method, &format!("/{ANA}{path}"), token, body).await
     }
 

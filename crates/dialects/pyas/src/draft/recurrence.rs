@@ -41,7 +41,7 @@ fn of_object(value: &Value) -> Option<String> {
 /// `MO`, `1MO`, `Monday`.
 fn day(value: &Value) -> Option<String> {
     let text = value.as_str()?.to_uppercase();
-    let known = |day: &str| DAYS.iter().any(|one| *one == day);
+    let known = |day: &str| DAYS.contains(&day);
     if text.len() >= 2 && text.is_ascii() && known(&text[text.len() - 2..]) && text.len() <= 5 {
         let is_number = text[..text.len() - 2].bytes().all(|b| b"+-0123456789".contains(&b));
         if is_number {

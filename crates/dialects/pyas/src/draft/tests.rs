@@ -65,7 +65,11 @@ fn members_are_read_in_the_forms_that_clients_write() {
         ),
         ("visibility", json!("private"), json!("private")),
         ("visibility", json!("default"), Value::Null),
-        ("meta", json!({ "a": "b", "n": 7, "o": { "x": 1 } }), json!({ "a": "b", "n": "7", "o": "{\"x\":1}" })),
+        (
+            "meta",
+            json!({ "a": "b", "n": 7, "o": { "x": 1 } }),
+            json!({ "a": "b", "n": "7", "o": "{\"x\":1}" }),
+        ),
     ] {
         assert_eq!(made(name, value.clone()), (expected, 0), "{name} {value}");
     }

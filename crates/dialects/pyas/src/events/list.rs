@@ -68,8 +68,7 @@ async fn page(asked: &Asked, calendar: &Calendar, filter: &Filter) -> Result<Fou
     for _ in 0..PYAS_LOOKS_MAX {
         let room = filter.limit - u32::try_from(objects.len()).unwrap_or(u32::MAX);
         let input = PageInput { cursor: cursor.take(), limit: Some(room) };
-        let found =
-            asked.service.events(&asked.caller, calendar.id, filter.query, &input).await?;
+        let found = asked.service.events(&asked.caller, calendar.id, filter.query, &input).await?;
         for event in found.items {
             let shown = shown(asked, calendar, &event, &mut series).await;
             objects.extend(filter.take(shown));
@@ -100,20 +99,20 @@ async fn ordered(
     let mut all: Vec<(String, Value)> = Vec::new();
     let mut series = HashMap::new();
     let mut input = PageInput { cursor: None, limit: Some(PAGE_MAX) };
-    loop {
-        let found =
-            asked.service.events(&asked.caller, calendar.id, filter.query, &input).await?;
+    for look in 1.. {
+        let found = asked.service.events(&asked.caller, calendar.id, filter.query, &input).await?;
         for event in found.items {
             let shown = shown(asked, calendar, &event, &mut series).await;
             let key = order.key(&shown);
             all.extend(filter.take(shown).map(|object| (key, object)));
         }
-        if all.len() > PYAS_ORDERED_MAX {
+        input.cursor = found.next;
+        let is_last = input.cursor.is_none();
+        if all.len() > PYAS_ORDERED_MAX || look == PYAS_LOOKS_MAX && !is_last {
             let msg = format!("at most {PYAS_ORDERED_MAX} events can be ordered: narrow the range");
             return Err(Refusal::one(asked.query.fault("orderBy", msg)));
         }
-        input.cursor = found.next;
-        if input.cursor.is_none() {
+        if is_last {
             break;
         }
     }

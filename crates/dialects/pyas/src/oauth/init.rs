@@ -72,10 +72,8 @@ async fn caller(service: &Service, query: &Query) -> Result<Caller, Refusal> {
     let refused = |status, words: &str| Refusal::told(status, words);
     let app = query.get("clientId").and_then(|id| id.parse().ok());
     let unknown = || refused(StatusCode::UNAUTHORIZED, "Invalid client");
-    let found = service.public_caller(
-        app.ok_or_else(unknown)?,
-        query.get("tokenName").unwrap_or_default(),
-    );
+    let found =
+        service.public_caller(app.ok_or_else(unknown)?, query.get("tokenName").unwrap_or_default());
     found.await.map_err(|error| match error {
         Error::NotFound("client") => unknown(),
         Error::NotFound(_) => refused(StatusCode::UNAUTHORIZED, "Token not found"),

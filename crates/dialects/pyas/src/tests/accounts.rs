@@ -10,7 +10,8 @@ use super::world::{REDIRECT, World, connected, google_entry, graph_calendar, rea
 
 /// The parameters of a provider's page.
 fn page(answer: &Value) -> (String, Vec<(String, String)>) {
-    let url = url::Url::parse(answer["url"].as_str().unwrap_or_else(|| panic!("{answer}"))).unwrap();
+    let url =
+        url::Url::parse(answer["url"].as_str().unwrap_or_else(|| panic!("{answer}"))).unwrap();
     let place = format!("{}{}", url.host_str().unwrap(), url.path());
     (place, url.query_pairs().into_owned().collect())
 }
@@ -60,7 +61,10 @@ async fn a_code_becomes_an_account_as_documented() {
         "accountId": id, "email": "some-user@gmail.com", "name": "John Doe",
         "provider": "google", "status": "active", "scopes": scopes,
     });
-    assert_eq!((status, answer), (StatusCode::OK, json!({ "success": true, "data": { "account": account } })));
+    assert_eq!(
+        (status, answer),
+        (StatusCode::OK, json!({ "success": true, "data": { "account": account } }))
+    );
     let Errand::Exchange { code, verifier, redirect_uri, .. } = world.errand() else { panic!() };
     assert_eq!((code.as_str(), redirect_uri.as_str()), ("the-code", REDIRECT));
     let challenge = tidings_providers::oauth::Pkce::of(verifier).challenge;
@@ -129,7 +133,10 @@ async fn the_browser_component_connects_by_two_public_names() {
     let (status, answer) = world.ask("GET", &path, None, None).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     let (_, pairs) = page(&answer);
-    assert_eq!((value(&pairs, "state"), value(&pairs, "redirect_uri")), (Some("s"), Some(REDIRECT)));
+    assert_eq!(
+        (value(&pairs, "state"), value(&pairs, "redirect_uri")),
+        (Some("s"), Some(REDIRECT))
+    );
 
     world.answer(connected(&[]));
     let request = Request::post(format!("/pyas/oauth/init/connect?{names}"))

@@ -278,7 +278,10 @@ async fn a_series_is_expanded_into_instances_with_ids_that_work() {
     let second = &data["events"][1];
     let at = json!({ "dateTime": "2026-04-02T09:00:00.000Z", "timeZone": "UTC" });
     assert_eq!((&second["start"], &second["originalStartTime"]), (&at, &at));
-    assert_eq!((&second["recurringEventId"], &second["recurrence"]), (&json!("series"), &Value::Null));
+    assert_eq!(
+        (&second["recurringEventId"], &second["recurrence"]),
+        (&json!("series"), &Value::Null)
+    );
     assert_eq!(second["summary"], "Daily");
     let path = world.google_path("/series_20260402T090000Z?");
     assert_eq!(world.get(&path).await.1["event"], *second);
@@ -344,8 +347,10 @@ async fn an_event_is_changed_and_deleted_by_either_verb() {
 async fn what_the_provider_does_not_take_is_told() {
     let world = World::new().await;
     world.mirror_google(&[google_event("e", "E", "2026-04-02T09:00:00Z")]).await;
-    let body = |data: Value| json!({ "accountId": world.google.id, "calendarId": WORK,
-                                     "eventData": data });
+    let body = |data: Value| {
+        json!({ "accountId": world.google.id, "calendarId": WORK,
+                                     "eventData": data })
+    };
     for (refusal, status) in [
         (Refusal::NotFound("gone".into()), 404),
         (Refusal::Conflict("changed".into()), 409),

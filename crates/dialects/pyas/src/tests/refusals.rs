@@ -50,10 +50,7 @@ async fn missing_parameters_are_listed_in_the_documented_words_and_order() {
         ("/google/calendars".into(), vec![account()]),
         ("/microsoft/calendars/c".into(), vec![account()]),
         ("/zoom/meetings".into(), vec![account()]),
-        (
-            "/google/oauth".into(),
-            vec![email("Invalid value"), email("a valid email is required.")],
-        ),
+        ("/google/oauth".into(), vec![email("Invalid value"), email("a valid email is required.")]),
         ("/microsoft/oauth?email=bademail".into(), vec![bad_email]),
     ] {
         let answer = world.get(&format!("/pyas{path}")).await;
@@ -116,8 +113,7 @@ async fn a_key_does_what_its_scopes_say() {
     let reader = world.key("reader", &[Scope::Read]).await;
     let path = format!("/pyas/google/calendars?accountId={}", world.google.id);
     assert_eq!(world.ask("GET", &path, Some(&reader), None).await.0, StatusCode::OK);
-    let (status, answer) =
-        world.ask("GET", "/pyas/zoom/oauth", Some(&reader), None).await;
+    let (status, answer) = world.ask("GET", "/pyas/zoom/oauth", Some(&reader), None).await;
     let expected = json!({ "success": false, "error": "the key needs the scope accounts",
                            "code": 403 });
     assert_eq!((status, answer), (StatusCode::FORBIDDEN, expected));
@@ -126,7 +122,8 @@ async fn a_key_does_what_its_scopes_say() {
 #[tokio::test]
 async fn bodies_are_json_objects_of_bounded_size() {
     let world = World::new().await;
-    let long = format!("{{\"x\":\"{}\"}}", "y".repeat(tidings_core::limits::REQUEST_BODY_BYTES_MAX));
+    let long =
+        format!("{{\"x\":\"{}\"}}", "y".repeat(tidings_core::limits::REQUEST_BODY_BYTES_MAX));
     for (content_type, body, status) in [
         ("text/plain", "{}".to_owned(), 415),
         ("application/json", "[1]".into(), 400),

@@ -77,7 +77,8 @@ impl World {
         let service = service.with_providers(settings(), desk(&errands, &answers));
         let owner_key = service.bootstrap(None).await.unwrap().generated.unwrap();
         let owner = service.authenticate(owner_key.reveal(), None).await.unwrap();
-        let settings = AppSettings { redirect_uris: vec![REDIRECT.into()], ..AppSettings::default() };
+        let settings =
+            AppSettings { redirect_uris: vec![REDIRECT.into()], ..AppSettings::default() };
         let changes = AppChanges { settings: Some(settings), ..AppChanges::default() };
         service.update_app(&owner, owner.app_id().unwrap(), changes).await.unwrap();
         let owner = service.authenticate(owner_key.reveal(), None).await.unwrap();
@@ -355,8 +356,10 @@ pub(super) fn google_event(id: &str, summary: &str, start: &str) -> Value {
 
 /// An event of Graph with the documented members.
 pub(super) fn graph_event(id: &str, subject: &str) -> Value {
-    let at = |hour: &str| json!({ "dateTime": format!("2026-04-02T{hour}:00:00.0000000"),
-                                  "timeZone": "UTC" });
+    let at = |hour: &str| {
+        json!({ "dateTime": format!("2026-04-02T{hour}:00:00.0000000"),
+                                  "timeZone": "UTC" })
+    };
     json!({
         "@odata.etag": "W/\"some-id\"", "id": id,
         "createdDateTime": "2023-04-06T21:48:43.8341359Z",

@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use http::StatusCode;
 use serde_json::{Value, json};
+use tidings_service::{Expect, RecordPut, RecordWrite};
 
 use super::likeness::{assert_like, names};
 use super::world::World;
@@ -345,6 +346,32 @@ async fn a_list_is_filtered_by_every_documented_parameter() {
         let answer = world.call("GET", &format!("/v2/events?{wrong}"), Value::Null).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{wrong}: {}", answer.body);
     }
+}
+
+#[tokio::test]
+async fn a_list_reads_beyond_its_first_page_and_skips_what_is_no_event() {
+    const MANY: i64 = 400;
+    let world = World::new().await;
+    let event = world.post("/v2/events", documented()).await;
+    let book = world.service.record_account_named(&world.caller, "vyte").await.unwrap().unwrap();
+    let write = |n: i64| {
+        let id = format!("{n:024x}");
+        let mut body = event.clone();
+        (body["_id"], body["title"]) = (json!(id), json!(format!("Event {n}")));
+        let body = if n == 7 { json!({ "no": "event" }) } else { body };
+        let body = body.to_string().into();
+        let put = RecordPut { collection: "events".into(), key: id, starts_at: Some(n), body };
+        RecordWrite::Put(put, Expect::Any)
+    };
+    let writes = (1..=MANY).map(write).collect();
+    world.service.write_records(&world.caller, book.id, writes, Vec::new()).await.unwrap();
+    let list = world.get("/v2/events").await;
+    let titles: Vec<_> = list.as_array().unwrap().iter().map(|event| &event["title"]).collect();
+    assert_eq!(titles.len(), MANY as usize, "all but one, and the first");
+    assert_eq!((titles[1], titles[399]), (&json!("Event 400"), &json!("Event 1")));
+    let oldest = world.get("/v2/events?q=%5EEvent%203$").await;
+    assert_eq!(oldest[0]["title"], "Event 3");
+    assert_eq!(world.get("/v2/events?limit=300").await.as_array().unwrap().len(), 300);
 }
 
 #[tokio::test]

@@ -9,9 +9,9 @@ use super::all;
 use crate::access::{Access, Usage};
 use crate::answer::Answer;
 use crate::call::Call;
+use crate::home::TRIES;
 use crate::methods::events::too_busy;
 use crate::methods::streams;
-use crate::home::TRIES;
 use crate::params::Reader;
 use crate::permission::Permissions;
 use crate::refusal::Refusal;
@@ -56,22 +56,17 @@ pub(in crate::methods) async fn create(
     {
         let asked = wish.expires_at.map(seconds::of);
         let data = json!({ "parentExpires": seconds::of(limit), "requestedExpires": asked });
-        return Err(Refusal::operation("The access must not outlive the one that creates it.", data));
+        return Err(Refusal::operation(
+            "The access must not outlive the one that creates it.",
+            data,
+        ));
     }
     check_unique(call, &wish).await?;
     mint(call, wish, &tree).await
 }
 
 fn read(call: &Call, params: &Map<String, Value>) -> Result<Wish, Refusal> {
-    let known = [
-        "name",
-        "type",
-        "permissions",
-        "token",
-        "deviceName",
-        "expireAfter",
-        "clientData",
-    ];
+    let known = ["name", "type", "permissions", "token", "deviceName", "expireAfter", "clientData"];
     let mut reader = Reader::strict(params, &known);
     let name = reader.required_text("name");
     let usage = reader.choice("type", &["personal", "app", "shared"]);
@@ -153,7 +148,8 @@ async fn with_default_streams(call: &Call, params: &Map<String, Value>) -> Resul
                 return Err(too_busy());
             }
             let id = slug(&stream).filter(|id| *id == stream);
-            let id = id.ok_or_else(|| Refusal::item_id(format!("\"{stream}\" cannot be an id.")))?;
+            let id =
+                id.ok_or_else(|| Refusal::item_id(format!("\"{stream}\" cannot be an id.")))?;
             let name = free_name(&home.tree, name);
             if streams::insert(call, &home, &streams::new_stream(call, id, name)).await? {
                 break;

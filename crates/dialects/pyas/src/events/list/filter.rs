@@ -78,7 +78,8 @@ impl Filter {
             _ => {
                 filter.subject_only = true;
                 for name in ["$expand", "$filter"] {
-                    reader.refuse(name, "is not supported here: custom properties are not mirrored");
+                    reader
+                        .refuse(name, "is not supported here: custom properties are not mirrored");
                 }
             }
         }
