@@ -153,7 +153,11 @@ fn a_parked_row_that_goes_too_early_is_seen() {
 
 #[test]
 fn a_slot_that_comes_free_before_its_settle_is_durable_is_seen() {
-    let rules = ["a hook keeps to its concurrency", "a delivery is in flight once"];
+    let rules = [
+        "a hook keeps to its concurrency",
+        "a delivery is in flight once",
+        "a key has one delivery in flight",
+    ];
     is_seen(Planted::FreesEarly, &rules);
 }
 
