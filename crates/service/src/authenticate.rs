@@ -112,11 +112,6 @@ impl Caller {
         self.grant.user_external_id.as_deref()
     }
 
-    /// What people call the app.
-    pub fn app_name(&self) -> Option<&str> {
-        self.app.as_ref().map(|app| app.name.as_str())
-    }
-
     /// The app's id elsewhere.
     pub fn app_external_id(&self) -> Option<&str> {
         self.app.as_ref().and_then(|app| app.external_id.as_deref())
@@ -218,22 +213,30 @@ impl Service {
     }
 
     /// As [`Service::authenticate`], for a token of any shape: an API key, a session, a bearer that a dialect
-    /// made, or, with its `app`, an access whose token was chosen. Codes and refresh tokens
-    /// let nobody in. The use of a session prolongs it.
+    /// made, or, with its `app`, an access whose token was chosen. Only tokens of these `kinds` let in here,
+    /// so that one that was made for another surface opens nothing. Codes and refresh tokens let nobody in
+    /// anywhere. The use of a session prolongs it.
     ///
     /// # Errors
     /// As [`Service::authenticate`].
-    pub async fn authenticate_text(&self, token: &str, app: Option<AppId>) -> Result<Caller> {
+    pub async fn authenticate_text(
+        &self,
+        token: &str,
+        app: Option<AppId>,
+        kinds: &[GrantKind],
+    ) -> Result<Caller> {
         if token.is_empty() || token.len() > limits::TOKEN_BYTES_MAX {
             return Err(Error::Unauthenticated);
         }
-        if let Some(app) = app {
-            match self.let_in(key::hash_within(app, token), Some(app)).await {
-                Err(Error::Unauthenticated) => {}
-                found => return found,
-            }
-        }
-        self.let_in(key::hash(token), app).await
+        let chosen = match app {
+            Some(named) => self.let_in(key::hash_within(named, token), app).await,
+            None => Err(Error::Unauthenticated),
+        };
+        let caller = match chosen {
+            Err(Error::Unauthenticated) => self.let_in(key::hash(token), app).await?,
+            found => found?,
+        };
+        if kinds.contains(&caller.kind()) { Ok(caller) } else { Err(Error::Unauthenticated) }
     }
 
     /// Lets in whoever has the token of this hash.

@@ -74,7 +74,7 @@ impl Service {
     /// # Errors
     /// Forbidden for what is not a Connect token; malformed for an unsupported provider or when the app
     /// has no `webhook_url`; invalid; not found (the calendar); conflict when another calendar's
-    /// subscription has the channel id.
+    /// subscription has the channel id, or too many calendars left the automatic subscription.
     pub async fn connect_subscribe(
         &self,
         caller: &Caller,
@@ -99,11 +99,11 @@ impl Service {
         self.egress.vet_url(url).map_err(|refusal| {
             Error::Malformed(format!("project webhook url is not allowed: {refusal}"))
         })?;
-        let calendar = self
-            .store
-            .calendar_of_user(app.app_no, user_no, input.provider.clone(), input.calendar_id)
-            .await?
-            .ok_or(Error::NotFound("calendar"))?;
+        let provider = input.provider.clone();
+        let same = self.store.calendars_of_user(app.app_no, user_no, provider, input.calendar_id);
+        let same = same.await?;
+        let calendar = *same.first().ok_or(Error::NotFound("calendar"))?;
+        let same: Vec<i64> = same.iter().map(|place| place.collection_no).collect();
         let channel_id = input.channel_id.unwrap_or_else(|| self.random_text());
         let new = NewHook {
             format: Some(FORMAT_PINNED.into()),
@@ -121,9 +121,10 @@ impl Service {
         };
         // Two requests at once for one calendar would both find nothing to replace.
         let turn = self.subscribing.lock().await;
-        let replaces = self.replaced(app, user_no, calendar.collection_no, &channel_id).await?;
+        let replaces = self.replaced(app, user_no, &same, &channel_id).await?;
+        let leaving = self.leaving_out(app, &same).await?;
         self.insert_hook(caller, id, checked, selection, replaces).await?;
-        self.leave_out(caller, calendar.collection_no).await?;
+        self.leave_out(caller, leaving).await?;
         drop(turn);
         Ok(Subscription {
             hook: id,
@@ -137,7 +138,8 @@ impl Service {
     /// Ends a subscription of the caller's user. One that does not exist is no error.
     ///
     /// # Errors
-    /// Forbidden for what is not a Connect token; malformed for an unsupported provider.
+    /// Forbidden for what is not a Connect token; malformed for an unsupported provider; conflict when too
+    /// many calendars left the automatic subscription.
     pub async fn connect_unsubscribe(
         &self,
         caller: &Caller,
@@ -156,25 +158,28 @@ impl Service {
             }
         }
         // The channel of the automatic subscription to a calendar is the calendar's id.
-        if let Some(calendar) = self.calendar_of_channel(caller, channel_id).await? {
+        let same = self.calendars_of_channel(caller, channel_id).await?;
+        if !same.is_empty() {
             let turn = self.subscribing.lock().await;
-            existed |= self.leave_out(caller, calendar).await?;
+            let leaving = self.leaving_out(app, &same).await?;
+            existed |= self.leave_out(caller, leaving).await?;
             drop(turn);
         }
         Ok(Unsubscribed { existed })
     }
 
-    /// Store keys of the user's subscriptions that a new one takes the place of.
+    /// Store keys of the user's subscriptions that a new one takes the place of: those of the calendar,
+    /// which is `same` in several accounts.
     async fn replaced(
         &self,
         app: &store::App,
         user_no: i64,
-        collection_no: i64,
+        same: &[i64],
         channel_id: &str,
     ) -> Result<Vec<i64>> {
         let mut replaced = Vec::new();
         for hook in self.subscriptions(app, user_no).await? {
-            if hook.selection().collection_no == Some(collection_no) {
+            if hook.selection().collection_no.is_some_and(|no| same.contains(&no)) {
                 replaced.push(hook.hook_no);
             } else if hook.external_id.as_deref() == Some(channel_id) {
                 let why = "channel id is in use for another calendar; choose another one";

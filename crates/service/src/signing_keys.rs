@@ -36,15 +36,15 @@ impl Service {
         }
     }
 
-    /// The same for the only app of the installation.
+    /// The same for the only app of the installation that signs so; those without keys do not count.
     ///
     /// # Errors
-    /// Not found when there are several apps; unavailable.
+    /// Not found when several apps have keys; unavailable.
     pub async fn webhook_keys_of_only_app(&self) -> Result<Vec<WebhookKey>> {
-        match self.store.apps(0, 2).await?.as_slice() {
+        match *self.store.apps_that_sign(self.now(), 2).await? {
             [] => Ok(Vec::new()),
-            [only] => self.published_keys(only.app_no).await,
-            _ => Err(Error::NotFound("the only app")),
+            [only] => self.published_keys(only).await,
+            _ => Err(Error::NotFound("the only app that signs")),
         }
     }
 

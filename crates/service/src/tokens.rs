@@ -141,17 +141,6 @@ impl Service {
         Ok(taken.map(|(grant, app)| Caller { grant, app: Some(app) }))
     }
 
-    /// What is known of a token, whether it still works or not: it tells one that was taken already.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn token_by_text(&self, token: &str) -> Result<Option<Key>> {
-        if token.len() > limits::TOKEN_BYTES_MAX {
-            return Ok(None);
-        }
-        Ok(self.store.grant_of_token(key::hash(token)).await?.map(Key::from))
-    }
-
     /// Tokens of these kinds that are not revoked, oldest first, at most [`limits::TOKENS_LISTED_MAX`]; of a
     /// caller that is an end user's only those of that user.
     ///

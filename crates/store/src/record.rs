@@ -9,6 +9,7 @@
 mod account;
 mod read;
 mod refresh;
+mod stage;
 mod sweep;
 mod write;
 
@@ -24,7 +25,8 @@ use crate::writer::Tx;
 use crate::{Error, Result, journal};
 
 pub use account::{NewRecordAccount, RecordAccount};
-pub use refresh::{Flip, OpenRefresh, Staged};
+pub use refresh::{Flip, OpenRefresh};
+pub use stage::Staged;
 pub(crate) use sweep::erase;
 
 /// The provider of record accounts.
@@ -43,7 +45,7 @@ pub struct Record {
     pub version: u64,
     /// When it first appeared.
     pub created_at: Timestamp,
-    /// When it was last changed; in a bulk job, when it was staged.
+    /// When it was last changed; by a bulk job, when that was shown.
     pub modified_at: Timestamp,
     /// When what it tells of begins, ms since the Unix epoch.
     pub starts_at: Option<i64>,
@@ -266,8 +268,10 @@ struct Stored {
 }
 
 /// The columns of a [`Stored`], in the order that [`from_row`] reads.
-const COLUMNS: &str = "r.item_key, r.ordinal, r.version, r.created_at, r.modified_at, r.starts_at,
-    r.deleted_at, r.body, r.gen, r.hash";
+const COLUMNS: &str = "r.item_key, r.ordinal, r.version, r.created_at,
+    coalesce(r.modified_at, (SELECT s.shown_at FROM record_shown s
+      WHERE s.collection_no = r.collection_no AND s.gen = r.gen), r.created_at) AS changed_at,
+    r.starts_at, r.deleted_at, r.body, r.gen, r.hash";
 
 fn from_row(row: &Row<'_>, collection: &str) -> Result<Stored> {
     let record = Record {
@@ -296,7 +300,7 @@ fn newest(sql: &Sql<'_>, place: &Place, key: &str, up_to: i64) -> Result<Option<
     )
 }
 
-/// Writes a row, whether it is there or not.
+/// Writes a row that readers see at once, whether it is there or not.
 fn put(sql: &Sql<'_>, collection_no: i64, stored: &Stored) -> Result<()> {
     let Stored { record, r#gen, hash } = stored;
     sql.run(

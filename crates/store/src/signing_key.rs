@@ -44,6 +44,23 @@ impl Store {
         self.read(move |sql| list(sql, app_no, now)).await
     }
 
+    /// Store keys of the apps that have keys which sign at `now`, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn apps_that_sign(&self, now: Timestamp, limit: u32) -> Result<Vec<i64>> {
+        self.read(move |sql| {
+            sql.rows(
+                "SELECT DISTINCT k.app_no FROM signing_key k JOIN app a USING (app_no)
+                 WHERE a.deleted_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?1)
+                 ORDER BY k.app_no LIMIT ?2",
+                values![now.0, limit],
+                |row| row.get(0),
+            )
+        })
+        .await
+    }
+
     /// Gives an app its first key, unless it has one.
     ///
     /// # Errors

@@ -141,7 +141,8 @@ conformance! { [sqlite postgres] {
         pages_by_ordinal_are_exact
         records_are_read_by_start_and_by_last_change
         a_bulk_job_is_seen_all_at_once
-        a_complete_job_deletes_what_nobody_listed_or_wrote
+        a_complete_job_deletes_what_nobody_listed_or_wrote what_a_job_wrote_is_modified_when_it_is_shown
+        many_are_staged_with_keys_that_come_twice
         a_write_during_a_job_is_not_lost
         an_abandoned_job_is_never_seen_and_a_new_one_works
         records_of_a_deleted_account_are_erased_in_steps

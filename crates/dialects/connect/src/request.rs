@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 use tidings_core::clock::Timestamp;
 use tidings_core::{json, limits};
-use tidings_service::{Caller, Service};
+use tidings_service::{Caller, GrantKind, Service};
 use url::form_urlencoded;
 
 use crate::format::PROVIDERS;
@@ -20,7 +20,7 @@ const LATEST_MS: i64 = 253_402_300_799_999;
 
 /// Who calls: the holder of an access token of Connect.
 pub(crate) async fn caller(service: &Service, headers: &HeaderMap) -> Result<Caller, Refusal> {
-    let caller = service.authenticate_text(bearer(headers)?, None).await?;
+    let caller = service.authenticate_text(bearer(headers)?, None, &[GrantKind::Connect]).await?;
     service.connect_access(&caller)?;
     Ok(caller)
 }

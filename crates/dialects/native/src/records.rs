@@ -187,7 +187,8 @@ async fn update_record_account(
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 struct LoadQuery {
-    /// The lines are all that there is: what they do not list is deleted, in every collection.
+    /// The lines are all that there is in the collections that they name: what they do not list there is
+    /// deleted. A collection that no line names stays as it is, so an empty body deletes nothing.
     #[param(default = false)]
     whole: bool,
 }

@@ -86,15 +86,15 @@ impl From<WebhookKey> for WebhookKeyAnswer {
     }
 }
 
-/// The public keys that sign (`v1a`) for the only app of this installation. Open to everybody. An
-/// installation with several apps answers 404: ask for the keys of the app.
+/// The public keys that sign (`v1a`) for the only app of this installation that signs so. Open to
+/// everybody. An installation where several apps do answers 404: ask for the keys of the app.
 #[utoipa::path(get, path = "/.well-known/webhook-keys", tag = "signing", security(()),
     responses((status = 200, description = "the keys", body = WebhookKeysAnswer)))]
 async fn discover_webhook_keys(State(api): State<Api>) -> Answer<impl IntoResponse> {
     match api.service.webhook_keys_of_only_app().await {
         Ok(keys) => Ok(published(keys)),
         Err(tidings_service::Error::NotFound(_)) => Err(Problem::not_found(
-            "there are several apps; see /api/v1/apps/{app_id}/webhook-keys",
+            "several apps have keys; see /api/v1/apps/{app_id}/webhook-keys",
         )),
         Err(error) => Err(error.into()),
     }

@@ -40,17 +40,15 @@ impl Call {
         let person = service.person(&username).await?;
         let person = person.ok_or_else(|| Refusal::unknown("user", &username))?;
         let token = asked.token.clone().map(Zeroizing::new).ok_or_else(Refusal::token_missing)?;
-        let caller = match service.authenticate_text(&token, Some(person.app)).await {
-            Ok(caller) => caller,
-            Err(Error::Unauthenticated | Error::NotFound(_)) => {
-                return Err(Refusal::token_unknown());
-            }
-            Err(error) => return Err(error.into()),
-        };
-        // Keys of the installation are no accesses, whatever they may do elsewhere.
-        let is_access = caller.kind() == GrantKind::Access;
-        let access = Access::of_caller(&caller).filter(|_| is_access);
-        let access = access.ok_or_else(Refusal::token_unknown)?;
+        let caller =
+            match service.authenticate_text(&token, Some(person.app), &[GrantKind::Access]).await {
+                Ok(caller) => caller,
+                Err(Error::Unauthenticated | Error::NotFound(_)) => {
+                    return Err(Refusal::token_unknown());
+                }
+                Err(error) => return Err(error.into()),
+            };
+        let access = Access::of_caller(&caller).ok_or_else(Refusal::token_unknown)?;
         let account = account(service, &caller).await?;
         let (service, place) = (service.clone(), Place::of(desk, asked));
         Ok(Self { service, caller, access, account, username, place, token, now })

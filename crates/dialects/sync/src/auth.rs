@@ -1,12 +1,15 @@
 //! Who calls: an API key, an API key acting as one of its users, or a user's session.
 
 use tidings_core::id::UserId;
-use tidings_service::{Caller, Error, Service};
+use tidings_service::{Caller, Error, GrantKind, Service};
 use zeroize::Zeroizing;
 
 use crate::params::Params;
 use crate::refusal::Refusal;
 use crate::wire::bits;
+
+/// Whose tokens let in here: a token of another surface opens nothing.
+const KINDS: [GrantKind; 3] = [GrantKind::Owner, GrantKind::App, GrantKind::Session];
 
 /// What a request carries to be let in. `Debug` shows no secret.
 #[derive(Default)]
@@ -66,7 +69,7 @@ impl Presented {
     async fn caller(&self, service: &Service) -> Result<Caller, Refusal> {
         match self {
             Self::Nothing => Err(Refusal::unauthorized()),
-            Self::Secret { text, .. } => Ok(service.authenticate_text(text, None).await?),
+            Self::Secret { text, .. } => Ok(service.authenticate_text(text, None, &KINDS).await?),
         }
     }
 

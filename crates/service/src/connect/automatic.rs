@@ -6,12 +6,13 @@
 
 use tidings_core::hook::Selection;
 use tidings_core::id::{AppId, CollectionId, GrantId, HookId};
+use tidings_core::limits;
 use tidings_core::sign::Scheme;
 use tidings_store::{self as store, HookLike, HookUpdate};
 
-use super::access::steward;
+use super::access::{steward, user_no};
 use super::{FORMAT_PINNED, TRIGGER};
-use crate::{Caller, NewHook, Reach, Result, Service};
+use crate::{Caller, Error, NewHook, Reach, Result, Service};
 
 impl Service {
     /// Makes an app's automatic subscription as its settings want it: there once the app has a webhook
@@ -63,32 +64,72 @@ impl Service {
         Ok(found.pop())
     }
 
-    /// Leaves a calendar out of the automatic subscription; says whether it was in it.
-    pub(super) async fn leave_out(&self, caller: &Caller, collection_no: i64) -> Result<bool> {
-        let Some(hook) = self.automatic_hook(caller.app()?).await? else { return Ok(false) };
+    /// The automatic subscription and what it selects without these calendars too; `None` when they are
+    /// not in it.
+    ///
+    /// # Errors
+    /// Conflict beyond [`limits::HOOK_EXCEPT_MAX`] calendars left out.
+    pub(super) async fn leaving_out(
+        &self,
+        app: &store::App,
+        calendars: &[i64],
+    ) -> Result<Option<(store::Hook, Selection)>> {
+        let Some(hook) = self.automatic_hook(app).await? else { return Ok(None) };
         let mut selection: Selection = hook.selection().clone();
-        if selection.except.contains(&collection_no) {
-            return Ok(false);
+        let known = selection.except.len();
+        let new = calendars.iter().filter(|calendar| !hook.selection().except.contains(calendar));
+        selection.except.extend(new);
+        if selection.except.len() == known {
+            return Ok(None);
         }
-        selection.except.push(collection_no);
+        if selection.except.len() > limits::HOOK_EXCEPT_MAX {
+            selection.except = self.store.calendars_left(selection.except).await?;
+        }
+        if selection.except.len() > limits::HOOK_EXCEPT_MAX {
+            let why = format!(
+                "{} calendars were subscribed or unsubscribed by name, and no more can leave the \
+                 automatic subscription; set subscribe_all of the app to false",
+                limits::HOOK_EXCEPT_MAX
+            );
+            return Err(Error::Conflict(why));
+        }
+        Ok(Some((hook, selection)))
+    }
+
+    /// Has the automatic subscription select so; says whether there was anything to do.
+    pub(super) async fn leave_out(
+        &self,
+        caller: &Caller,
+        leaving: Option<(store::Hook, Selection)>,
+    ) -> Result<bool> {
+        let Some((hook, selection)) = leaving else { return Ok(false) };
         let update = HookUpdate { selection: Some(selection), ..HookUpdate::default() };
         let entry = caller.did("hook.update", hook.id);
         self.store.update_hook(hook.hook_no, update, entry, self.now()).await?;
         Ok(true)
     }
 
-    /// Store key of the user's calendar that a channel of the automatic subscription names.
-    pub(super) async fn calendar_of_channel(
+    /// Store keys of the user's calendar that a channel of the automatic subscription names: one for each
+    /// account that sees it, none when the channel names no calendar of the user.
+    pub(super) async fn calendars_of_channel(
         &self,
         caller: &Caller,
         channel_id: &str,
-    ) -> Result<Option<i64>> {
-        let Ok(id) = channel_id.parse::<CollectionId>() else { return Ok(None) };
-        match self.find_calendar(caller, id).await {
-            Ok((_, calendar)) => Ok(Some(calendar.collection_no)),
-            Err(crate::Error::NotFound(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
+    ) -> Result<Vec<i64>> {
+        let Ok(id) = channel_id.parse::<CollectionId>() else { return Ok(Vec::new()) };
+        let (account, calendar) = match self.find_calendar(caller, id).await {
+            Ok(found) => found,
+            Err(Error::NotFound(_)) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let (app_no, user_no) = (caller.app()?.app_no, user_no(caller)?);
+        let same = self.store.calendars_of_user(
+            app_no,
+            user_no,
+            account.provider,
+            calendar.external_id,
+        );
+        Ok(same.await?.iter().map(|place| place.collection_no).collect())
     }
 }
 

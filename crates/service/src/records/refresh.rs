@@ -15,7 +15,8 @@ use crate::{Announcement, Caller, Result, Scope, Service};
 /// How a bulk job is meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RefreshInput {
-    /// It lists everything that there is: whatever record of the account it does not list is deleted.
+    /// It lists everything that there is in the collections that it names: whatever record of these it does not
+    /// list is deleted. A collection of which it lists nothing stays as it is.
     pub whole: bool,
 }
 
@@ -282,12 +283,12 @@ impl Refresh {
         Ok(())
     }
 
-    /// Stages the deletion of every record that the job did not list.
+    /// Stages the deletion of every record that the job did not list in the collections that it names.
     async fn delete_unlisted(&mut self) -> Result<()> {
         let Service { store, ids, .. } = self.service.clone();
-        for (name, total) in store.record_counts(self.open.account_no).await? {
-            let tally = self.collections.entry(name.clone()).or_default();
-            let mut after = 0;
+        let totals = store.record_counts(self.open.account_no).await?;
+        for (name, tally) in &mut self.collections {
+            let (mut after, total) = (0, totals.get(name).copied().unwrap_or_default());
             while after < total {
                 let until = after + u64::from(limits::RECORD_PAGE_MAX);
                 let there = store.unstaged_records(self.open, name.clone(), after, until).await?;

@@ -172,9 +172,27 @@ async fn signing_keys_are_made_on_first_need_and_rotated() {
     let other = setup.other_app("b").await;
     let refused = setup.service.rotate_webhook_key(&other, setup.app, None).await;
     assert!(matches!(refused, Err(Error::NotFound("app"))), "{refused:?}");
-    let several = setup.service.webhook_keys_of_only_app().await;
-    assert!(matches!(several, Err(Error::NotFound(_))), "{several:?}");
     assert_eq!(setup.service.webhook_keys(other.app_id().unwrap()).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn only_apps_that_sign_count_where_receivers_look_for_keys() {
+    let setup = Setup::new().await;
+    let found = async || setup.service.webhook_keys_of_only_app().await;
+    assert_eq!(found().await.unwrap(), []);
+    let other = setup.other_app("b").await;
+    setup.other_app("c").await;
+    let reach = || Reach { signing: Some(vec![Scheme::V1a]), ..Reach::default() };
+    setup.service.create_hook(&other, reaching(reach())).await.unwrap();
+    let of_other = setup.service.webhook_keys(other.app_id().unwrap()).await.unwrap();
+    assert_eq!((of_other.len(), found().await.unwrap()), (1, of_other));
+
+    setup.service.create_hook(&setup.owner, reaching(reach())).await.unwrap();
+    let several = found().await;
+    assert!(matches!(several, Err(Error::NotFound(_))), "{several:?}");
+    setup.service.delete_app(&setup.owner, other.app_id().unwrap()).await.unwrap();
+    let own = setup.service.webhook_keys(setup.app).await.unwrap();
+    assert_eq!((own.len(), found().await.unwrap()), (1, own));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use tidings_service::{
 };
 use zeroize::Zeroizing;
 
-use crate::setup::{Setup, publication};
+use crate::setup::{ANY, Setup, publication};
 
 fn ada() -> NewPerson {
     NewPerson {
@@ -107,7 +107,7 @@ async fn a_person_gets_in_by_password_and_sees_nothing_but_their_own() {
     };
     let (key, text) = service.mint_token(&door, new, Vec::new()).await.unwrap();
     assert_eq!(key.parent, None);
-    let caller = service.authenticate_text(&text, None).await.unwrap();
+    let caller = service.authenticate_text(&text, None, &ANY).await.unwrap();
     assert_eq!(caller.app_id(), Some(person.app));
     assert!(service.publish(&caller, publication("a.b", "1"), None, None).await.is_ok());
     assert!(service.app(&caller, setup.app).await.is_err());

@@ -164,6 +164,34 @@ async fn a_bulk_job_tells_its_counts_and_nothing_when_nothing_changed() {
 }
 
 #[tokio::test]
+async fn a_whole_job_deletes_only_in_the_collections_that_it_names() {
+    let setup = Setup::new().await;
+    let (service, owner) = (&setup.service, &setup.owner);
+    let account = setup.record_account(owner).await;
+    let elsewhere = |key: &str| RecordPut { collection: "others".into(), ..put(key, "1") };
+    let writes = [put("a", "1"), put("b", "1"), elsewhere("x")];
+    let writes = writes.map(|put| RecordWrite::Put(put, Expect::Any)).to_vec();
+    service.write_records(owner, account, writes, Vec::new()).await.unwrap();
+    for (puts, left) in [
+        (vec![], &["a", "b", "x"][..]),
+        (vec![put("a", "1")], &["a", "x"]),
+        (vec![elsewhere("y")], &["a", "y"]),
+    ] {
+        let input = RefreshInput { whole: true };
+        let mut refresh = service.begin_refresh(owner, account, input).await.unwrap();
+        service.stage_records(owner, &mut refresh, puts).await.unwrap();
+        service.finish_refresh(owner, refresh, RefreshOutcome::refreshed).await.unwrap();
+        let mut found = Vec::new();
+        for collection in ["things", "others"] {
+            let query = RecordQuery::default();
+            let records = service.records(owner, account, collection, &query).await.unwrap();
+            found.extend(records.into_iter().map(|record| record.key));
+        }
+        assert_eq!(found, left);
+    }
+}
+
+#[tokio::test]
 async fn a_job_that_is_dropped_or_replaced_is_never_seen() {
     let setup = Setup::new().await;
     let (service, owner) = (&setup.service, &setup.owner);

@@ -8,13 +8,17 @@ use tidings_core::hook::{Coalesce, DisableRule, Grouping, is_pattern, pattern_co
 use tidings_core::id::{AccountId, AppId, Ids};
 use tidings_core::seal::Keyring;
 use tidings_service::{
-    Caller, CreatedHook, Error, NewApp, NewHook, NewKey, NewPublication, Scope, Service,
+    Caller, CreatedHook, Error, GrantKind, NewApp, NewHook, NewKey, NewPublication, Scope, Service,
 };
 use tidings_store::Store;
 use zeroize::Zeroizing;
 
 /// 2026-11-21T08:00:00Z.
 pub(crate) const NOON: Timestamp = Timestamp(1_795_248_000_000);
+
+/// Whoever holds a token that lets in at all.
+pub(crate) const ANY: [GrantKind; 5] =
+    [GrantKind::Owner, GrantKind::App, GrantKind::Connect, GrantKind::Session, GrantKind::Access];
 
 /// A service on a store of its own, its first app and an owner.
 pub(crate) struct Setup {

@@ -25,15 +25,23 @@ CREATE TABLE record (
   hash          BYTEA NOT NULL CHECK (length(hash) = 32),
   starts_at     BIGINT,
   created_at    BIGINT NOT NULL,
-  modified_at   BIGINT NOT NULL,
+  modified_at   BIGINT,                             -- absent: when its generation was shown
   deleted_at    BIGINT,
   body          BYTEA NOT NULL,
   PRIMARY KEY (collection_no, ordinal, gen)
 );
 CREATE UNIQUE INDEX record_key ON record (collection_no, item_key, gen);
 CREATE INDEX record_gen ON record (collection_no, gen, ordinal);
-CREATE INDEX record_modified ON record (collection_no, modified_at, ordinal);
+CREATE INDEX record_modified ON record (collection_no, modified_at, ordinal) WHERE modified_at IS NOT NULL;
 CREATE INDEX record_start ON record (collection_no, starts_at, ordinal) WHERE starts_at IS NOT NULL;
+
+-- When readers began to see what a job wrote into a collection; it grows with the generation.
+CREATE TABLE record_shown (
+  collection_no BIGINT NOT NULL REFERENCES collection,
+  gen           BIGINT NOT NULL,
+  shown_at      BIGINT NOT NULL,
+  PRIMARY KEY (collection_no, gen)
+);
 
 -- Grants, users, settings
 

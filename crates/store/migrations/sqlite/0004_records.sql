@@ -25,15 +25,23 @@ CREATE TABLE record (
   hash          BLOB NOT NULL CHECK (length(hash) = 32),
   starts_at     INTEGER,
   created_at    INTEGER NOT NULL,
-  modified_at   INTEGER NOT NULL,
+  modified_at   INTEGER,                             -- absent: when its generation was shown
   deleted_at    INTEGER,
   body          BLOB NOT NULL,
   PRIMARY KEY (collection_no, ordinal, gen)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX record_key ON record (collection_no, item_key, gen);
 CREATE INDEX record_gen ON record (collection_no, gen, ordinal);
-CREATE INDEX record_modified ON record (collection_no, modified_at, ordinal);
+CREATE INDEX record_modified ON record (collection_no, modified_at, ordinal) WHERE modified_at IS NOT NULL;
 CREATE INDEX record_start ON record (collection_no, starts_at, ordinal) WHERE starts_at IS NOT NULL;
+
+-- When readers began to see what a job wrote into a collection; it grows with the generation.
+CREATE TABLE record_shown (
+  collection_no INTEGER NOT NULL REFERENCES collection,
+  gen           INTEGER NOT NULL,
+  shown_at      INTEGER NOT NULL,
+  PRIMARY KEY (collection_no, gen)
+) STRICT, WITHOUT ROWID;
 
 -- Grants, users, settings
 

@@ -87,27 +87,49 @@ impl Store {
         .await
     }
 
-    /// A calendar by its provider's id, among the accounts of one end user only.
+    /// Calendars with this id at their provider, among the accounts of one end user only; the oldest
+    /// account's first. Several accounts may see the same calendar.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn calendar_of_user(
+    pub async fn calendars_of_user(
         &self,
         app_no: i64,
         user_no: i64,
         provider: String,
         external_id: String,
-    ) -> Result<Option<CalendarPlace>> {
+    ) -> Result<Vec<CalendarPlace>> {
         self.read(move |sql| {
-            sql.row(
+            sql.rows(
                 "SELECT a.account_no, c.collection_no
                  FROM account a JOIN collection c USING (account_no)
                  WHERE a.app_no = ?1 AND a.user_no = ?2 AND a.provider = ?3
                    AND a.deleted_at IS NULL AND c.external_id = ?4 AND c.deleted_at IS NULL
-                 ORDER BY c.collection_no LIMIT 1",
+                 ORDER BY a.account_no",
                 values![app_no, user_no, provider, external_id],
                 |row| Ok(CalendarPlace { account_no: row.get(0)?, collection_no: row.get(1)? }),
             )
+        })
+        .await
+    }
+
+    /// Those of some calendars that are still there, in the same order.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn calendars_left(&self, collection_nos: Vec<i64>) -> Result<Vec<i64>> {
+        self.read(move |sql| {
+            let mut left = Vec::with_capacity(collection_nos.len());
+            for &no in &collection_nos {
+                let found = sql.row(
+                    "SELECT 1 FROM collection c JOIN account a USING (account_no)
+                     WHERE c.collection_no = ?1 AND c.deleted_at IS NULL AND a.deleted_at IS NULL",
+                    values![no],
+                    |row| row.get::<i64>(0),
+                )?;
+                left.extend(found.map(|_| no));
+            }
+            Ok(left)
         })
         .await
     }

@@ -69,7 +69,7 @@ const ENDINGS: [&str; 4] = [
 ];
 
 /// What is erased then, in this order: ?1 the app, ?2 the most rows.
-const ERASURES: [&str; 15] = [
+const ERASURES: [&str; 16] = [
     "UPDATE end_user SET external_id = 'erased ' || user_no, name = NULL, details = '{}', password = NULL
      WHERE user_no IN
        (SELECT user_no FROM end_user
@@ -104,6 +104,9 @@ const ERASURES: [&str; 15] = [
     "DELETE FROM record WHERE (collection_no, ordinal, gen) IN
        (SELECT r.collection_no, r.ordinal, r.gen FROM account a JOIN collection c USING (account_no)
         JOIN record r USING (collection_no) WHERE a.app_no = ?1 LIMIT ?2)",
+    "DELETE FROM record_shown WHERE (collection_no, gen) IN
+       (SELECT s.collection_no, s.gen FROM account a JOIN collection c USING (account_no)
+        JOIN record_shown s USING (collection_no) WHERE a.app_no = ?1 LIMIT ?2)",
     "DELETE FROM change_body WHERE app_no = ?1 AND seq IN
        (SELECT seq FROM change_body WHERE app_no = ?1 ORDER BY seq LIMIT ?2)",
 ];

@@ -8,9 +8,9 @@ use super::{COLUMNS, Deleted, Record, RecordOrder, RecordQuery, from_row, refres
 use crate::sql::{Value, values};
 use crate::{Result, Store};
 
-/// The visible row of each record `r` of the collection named ?2 of the account ?1. One statement, so that a
-/// job that ends between two looks shows nothing halfway.
-const VISIBLE: &str = "FROM record r WHERE r.collection_no = (SELECT collection_no FROM collection
+/// Whether `r` is the visible row of a record of the collection named ?2 of the account ?1. One statement, so
+/// that a job that ends between two looks shows nothing halfway.
+const VISIBLE: &str = "r.collection_no = (SELECT collection_no FROM collection
       WHERE account_no = ?1 AND external_id = ?2 AND deleted_at IS NULL)
     AND r.gen <= (SELECT visible_gen FROM account WHERE account_no = ?1)
     AND NOT EXISTS (SELECT 1 FROM record n WHERE n.collection_no = r.collection_no
@@ -29,7 +29,8 @@ impl Store {
         key: String,
     ) -> Result<Option<Record>> {
         self.read(move |sql| {
-            let text = format!("SELECT {COLUMNS} {VISIBLE} AND r.item_key = ?3");
+            let text =
+                format!("SELECT {COLUMNS} FROM record r WHERE {VISIBLE} AND r.item_key = ?3");
             sql.row(&text, values![account_no, &collection, key], |row| {
                 Ok(from_row(row, &collection)?.record)
             })
@@ -70,46 +71,68 @@ fn statement<'a>(
     query: &RecordQuery,
 ) -> (String, Vec<Value<'a>>) {
     let limit = u64::from(query.limit.clamp(1, limits::RECORD_PAGE_MAX));
-    let deleted = match query.deleted {
+    let mut values = vec![Value::from(account_no), collection.into()];
+    let mut add = |value: Value<'a>| {
+        values.push(value);
+        format!("?{}", values.len())
+    };
+    let mut wanted = VISIBLE.to_owned();
+    wanted.push_str(match query.deleted {
         Deleted::Without => " AND r.deleted_at IS NULL",
         Deleted::With => "",
         Deleted::Only => " AND r.deleted_at IS NOT NULL",
-    };
-    let mut text = format!("SELECT {COLUMNS} {VISIBLE}{deleted}");
-    let mut values = vec![Value::from(account_no), collection.into()];
-    let mut add = |condition: &str, value: Value<'a>| {
-        values.push(value);
-        text.push_str(&format!(" {condition} ?{}", values.len()));
-    };
-    for (condition, value) in [
-        ("AND r.starts_at >=", query.from),
-        ("AND r.starts_at <", query.to),
-        ("AND r.modified_at >=", query.modified_since.map(|at| at.0)),
-    ] {
+    });
+    for (condition, value) in [("starts_at >=", query.from), ("starts_at <", query.to)] {
         if let Some(value) = value {
-            add(condition, value.into());
+            wanted.push_str(&format!(" AND r.{condition} {}", add(value.into())));
         }
     }
+    let since = query.modified_since.map(|at| add(at.0.into()));
+    if query.order == RecordOrder::Modified {
+        let (until, skip) = (add(query.skip.saturating_add(limit).into()), add(query.skip.into()));
+        let text = by_modification(&wanted, since.as_deref(), &until);
+        return (format!("{text} LIMIT {} OFFSET {skip}", add(limit.into())), values);
+    }
+    let mut text = format!("SELECT {COLUMNS} FROM record r WHERE {wanted}");
+    if let Some(since) = since {
+        // One row of each generation tells it of all that a job wrote.
+        text.push_str(&format!(
+            " AND coalesce(r.modified_at, (SELECT s.shown_at FROM record_shown s
+                WHERE s.collection_no = r.collection_no AND s.gen = r.gen)) >= {since}"
+        ));
+    }
     if query.order == RecordOrder::Ordinal {
-        add("AND r.ordinal >", query.skip.into());
-        add("AND r.ordinal <=", query.skip.saturating_add(limit).into());
-        text.push_str(" ORDER BY r.ordinal");
+        let (after, until) = (add(query.skip.into()), add(query.skip.saturating_add(limit).into()));
+        text.push_str(&format!(
+            " AND r.ordinal > {after} AND r.ordinal <= {until} ORDER BY r.ordinal"
+        ));
         return (text, values);
     }
-    add(
-        match query.order {
-            RecordOrder::NewestFirst => {
-                "AND r.starts_at IS NOT NULL ORDER BY r.starts_at DESC, r.ordinal DESC LIMIT"
-            }
-            RecordOrder::OldestFirst => {
-                "AND r.starts_at IS NOT NULL ORDER BY r.starts_at, r.ordinal LIMIT"
-            }
-            RecordOrder::Ordinal | RecordOrder::Modified => {
-                "ORDER BY r.modified_at, r.ordinal LIMIT"
-            }
-        },
-        limit.into(),
-    );
-    add("OFFSET", query.skip.into());
+    let down = if query.order == RecordOrder::NewestFirst { " DESC" } else { "" };
+    text.push_str(&format!(
+        " AND r.starts_at IS NOT NULL ORDER BY r.starts_at{down}, r.ordinal{down} LIMIT {} OFFSET {}",
+        add(limit.into()),
+        add(query.skip.into())
+    ));
     (text, values)
+}
+
+/// The first `until` by their last change: those written one by one by an index of that time, those of jobs
+/// generation by generation, for all of one were shown together.
+fn by_modification(wanted: &str, since: Option<&str>, until: &str) -> String {
+    let from = |column: &str| since.map_or(String::new(), |at| format!(" AND {column} >= {at}"));
+    let (single, bulk) = (from("r.modified_at"), from("s.shown_at"));
+    format!(
+        "SELECT w.* FROM (
+           SELECT * FROM (SELECT {COLUMNS}, 0 AS bulk FROM record r
+             WHERE {wanted} AND r.modified_at IS NOT NULL{single}
+             ORDER BY r.modified_at, r.ordinal LIMIT {until}) AS a
+           UNION ALL
+           SELECT * FROM (SELECT {COLUMNS}, r.gen AS bulk FROM record_shown s CROSS JOIN record r
+             WHERE s.collection_no = (SELECT collection_no FROM collection
+                 WHERE account_no = ?1 AND external_id = ?2 AND deleted_at IS NULL)
+               AND r.gen = s.gen AND {wanted} AND r.modified_at IS NULL{bulk}
+             ORDER BY s.gen, r.ordinal LIMIT {until}) AS b
+         ) AS w ORDER BY w.changed_at, w.bulk, w.ordinal"
+    )
 }

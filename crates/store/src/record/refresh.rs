@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use tidings_core::clock::Timestamp;
-use tidings_core::id::Ids;
 use tidings_core::limits;
 
-use super::write::{changed, first};
-use super::{Place, RecordChange, RecordPut, announce, keep_place, newest, place, put, state};
+use super::{RecordChange, announce, state};
 use crate::sql::{Sql, values};
 use crate::{AuditEntry, Error, Result, Store, audit};
 
@@ -18,17 +16,6 @@ pub struct OpenRefresh {
     pub account_no: i64,
     /// Under which generation it stages.
     pub r#gen: i64,
-}
-
-/// What staging a record amounts to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Staged {
-    /// It is new, or was deleted.
-    Created,
-    /// It has other content now.
-    Updated,
-    /// It is as it was: nothing was staged.
-    Same,
 }
 
 /// A job's last commit.
@@ -69,38 +56,6 @@ impl Store {
         Ok(open)
     }
 
-    /// Stages records of a job in one commit: at most [`limits::RECORD_COMMIT_ROWS`] of them. Answers the
-    /// ordinal of each and what it amounts to.
-    ///
-    /// # Errors
-    /// Conflict when the job is over; not found (the account).
-    pub async fn stage_records(
-        &self,
-        open: OpenRefresh,
-        puts: Vec<RecordPut>,
-        ids: Ids,
-        now: Timestamp,
-    ) -> Result<Vec<(u64, Staged)>> {
-        self.write(limits::COMMIT_ROWS_MAX, move |tx| {
-            check_open(&tx.sql, open)?;
-            let mut places: BTreeMap<String, Place> = BTreeMap::new();
-            let mut staged = Vec::with_capacity(puts.len());
-            for new in puts {
-                if !places.contains_key(&new.collection) {
-                    let made = place(&tx.sql, open.account_no, &new.collection, &ids, now)?;
-                    places.insert(new.collection.clone(), made);
-                }
-                let place = places.get_mut(&new.collection).ok_or(Error::failed())?;
-                staged.push(stage(&tx.sql, open, place, new, now)?);
-            }
-            for place in places.values() {
-                keep_place(&tx.sql, place)?;
-            }
-            Ok(staged)
-        })
-        .await
-    }
-
     /// Live records of a collection with an ordinal in `(after, until]` that nothing was staged for: what a
     /// job that is complete deletes, unless it saw them.
     ///
@@ -129,40 +84,6 @@ impl Store {
         .await
     }
 
-    /// Stages the deletion of records, at most [`limits::RECORD_COMMIT_ROWS`]; answers of how many. Those that
-    /// were written meanwhile stay.
-    ///
-    /// # Errors
-    /// Conflict when the job is over.
-    pub async fn stage_deletions(
-        &self,
-        open: OpenRefresh,
-        collection: String,
-        keys: Vec<String>,
-        ids: Ids,
-        now: Timestamp,
-    ) -> Result<u64> {
-        self.write(limits::COMMIT_ROWS_MAX, move |tx| {
-            check_open(&tx.sql, open)?;
-            let place = place(&tx.sql, open.account_no, &collection, &ids, now)?;
-            let mut deleted = 0;
-            for key in keys {
-                let Some(stored) = newest(&tx.sql, &place, &key, open.r#gen)? else { continue };
-                if stored.r#gen == open.r#gen || stored.record.deleted_at.is_some() {
-                    continue;
-                }
-                let starts_at = stored.record.starts_at;
-                let nothing = bytes::Bytes::from_static(b"{}");
-                let mut gone = changed(stored, starts_at, nothing, [0; 32], Some(now), now);
-                gone.r#gen = open.r#gen;
-                put(&tx.sql, place.collection_no, &gone)?;
-                deleted += 1;
-            }
-            Ok(deleted)
-        })
-        .await
-    }
-
     /// Ends a job: from this one small commit on readers see what it staged, and what `tell` makes of it is in
     /// the journal.
     ///
@@ -179,6 +100,7 @@ impl Store {
             check_open(&tx.sql, open)?;
             let account_no = open.account_no;
             let app_no = state(&tx.sql, account_no)?.app_no;
+            show(&tx.sql, open, now)?;
             tx.sql.run(
                 "UPDATE account SET visible_gen = staging_gen, staging_gen = NULL, staged_at = NULL
                  WHERE account_no = ?1",
@@ -214,6 +136,20 @@ impl Store {
     }
 }
 
+/// Notes when what a job wrote is shown: whoever asks for what was modified since then finds it, however long
+/// ago it was staged.
+fn show(sql: &Sql<'_>, open: OpenRefresh, now: Timestamp) -> Result<()> {
+    sql.run(
+        "INSERT INTO record_shown (collection_no, gen, shown_at)
+         SELECT c.collection_no, ?2, coalesce((SELECT max(s.shown_at) FROM record_shown s
+             WHERE s.collection_no = c.collection_no AND s.shown_at > ?3), ?3)
+         FROM collection c WHERE c.account_no = ?1 AND EXISTS (SELECT 1 FROM record r
+           WHERE r.collection_no = c.collection_no AND r.gen = ?2)",
+        values![open.account_no, open.r#gen, now.0],
+    )?;
+    Ok(())
+}
+
 /// The greatest visible ordinal of each collection.
 pub(super) fn totals(sql: &Sql<'_>, account_no: i64) -> Result<BTreeMap<String, u64>> {
     let found = sql.rows(
@@ -231,29 +167,4 @@ pub(super) fn check_open(sql: &Sql<'_>, open: OpenRefresh) -> Result<()> {
         return Ok(());
     }
     Err(Error::conflict("the bulk job is over: a newer one was begun"))
-}
-
-fn stage(
-    sql: &Sql<'_>,
-    open: OpenRefresh,
-    place: &mut Place,
-    new: RecordPut,
-    now: Timestamp,
-) -> Result<(u64, Staged)> {
-    let hash = new.hash();
-    let Some(current) = newest(sql, place, &new.key, open.r#gen)? else {
-        place.given += 1;
-        let stored = first(place, new, hash, place.given, open.r#gen, now);
-        put(sql, place.collection_no, &stored)?;
-        return Ok((place.given, Staged::Created));
-    };
-    let ordinal = current.record.ordinal;
-    if current.record.holds(&hash, &current.hash) {
-        return Ok((ordinal, Staged::Same));
-    }
-    let was_there = current.record.deleted_at.is_none();
-    let mut stored = changed(current, new.starts_at, new.body, hash, None, now);
-    stored.r#gen = open.r#gen;
-    put(sql, place.collection_no, &stored)?;
-    Ok((ordinal, if was_there { Staged::Updated } else { Staged::Created }))
 }

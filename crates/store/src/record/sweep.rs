@@ -90,7 +90,14 @@ impl Store {
             for collection_no in self.record_collections(account_no).await? {
                 self.sweep_generation(collection_no, r#gen).await?;
             }
-            self.write(1, move |tx| {
+            self.write(2, move |tx| {
+                tx.sql.run(
+                    "DELETE FROM record_shown WHERE gen < ?2
+                       AND collection_no IN (SELECT collection_no FROM collection WHERE account_no = ?1)
+                       AND NOT EXISTS (SELECT 1 FROM record r WHERE r.gen = record_shown.gen
+                         AND r.collection_no = record_shown.collection_no)",
+                    values![account_no, r#gen],
+                )?;
                 tx.sql.run(
                     "UPDATE account SET swept_gen = ?2 WHERE account_no = ?1 AND swept_gen < ?2",
                     values![account_no, r#gen],
@@ -127,27 +134,27 @@ impl Store {
     async fn sweep_generation(&self, collection_no: i64, r#gen: i64) -> Result<()> {
         let mut after = 0;
         while let Some(last) = self.last_of_window(collection_no, r#gen, after).await? {
-            let old: Vec<(i64, i64)> = self
+            let old: Vec<i64> = self
                 .read(move |sql| {
                     sql.rows(
-                        "SELECT o.ordinal, o.gen FROM record r JOIN record o
+                        "SELECT o.ordinal FROM record r JOIN record o
                            ON o.collection_no = r.collection_no AND o.ordinal = r.ordinal AND o.gen < r.gen
-                         WHERE r.collection_no = ?1 AND r.gen = ?2 AND r.ordinal > ?3 AND r.ordinal <= ?4",
+                         WHERE r.collection_no = ?1 AND r.gen = ?2 AND r.ordinal > ?3 AND r.ordinal <= ?4
+                         ORDER BY o.ordinal",
                         values![collection_no, r#gen, after, last],
-                        |row| Ok((row.get(0)?, row.get(1)?)),
+                        |row| row.get(0),
                     )
                 })
                 .await?;
             for step in old.chunks(limits::RECORD_COMMIT_ROWS) {
-                let step = step.to_vec();
+                let (first, last) = (step[0], step[step.len() - 1]);
                 self.write(step.len(), move |tx| {
-                    for (ordinal, r#gen) in step {
-                        tx.sql.run(
-                            "DELETE FROM record WHERE collection_no = ?1 AND ordinal = ?2 AND gen = ?3",
-                            values![collection_no, ordinal, r#gen],
-                        )?;
-                    }
-                    Ok(())
+                    tx.sql.run(
+                        "DELETE FROM record WHERE collection_no = ?1 AND ordinal >= ?3 AND ordinal <= ?4
+                           AND gen < ?2 AND EXISTS (SELECT 1 FROM record n
+                             WHERE n.collection_no = ?1 AND n.ordinal = record.ordinal AND n.gen = ?2)",
+                        values![collection_no, r#gen, first, last],
+                    )
                 })
                 .await?;
             }
@@ -178,12 +185,21 @@ impl Store {
     }
 }
 
-/// Erases records of an account's collections, at most `limit`; returns how many.
+/// Erases records of an account's collections, at most `limit`, and what is known of their generations once
+/// none is left; returns how many.
 pub(crate) fn erase(sql: &Sql<'_>, account_no: i64, limit: u64) -> Result<u64> {
-    sql.run(
+    let erased = sql.run(
         "DELETE FROM record WHERE (collection_no, ordinal, gen) IN
            (SELECT r.collection_no, r.ordinal, r.gen
             FROM collection c JOIN record r USING (collection_no) WHERE c.account_no = ?1 LIMIT ?2)",
         values![account_no, limit],
-    )
+    )?;
+    if erased < limit {
+        sql.run(
+            "DELETE FROM record_shown WHERE collection_no IN
+               (SELECT collection_no FROM collection WHERE account_no = ?1)",
+            values![account_no],
+        )?;
+    }
+    Ok(erased)
 }

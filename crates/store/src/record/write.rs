@@ -14,7 +14,7 @@ use crate::sql::Sql;
 use crate::{Error, Result, Store};
 
 /// What is kept with a tombstone when nothing is given.
-const NOTHING: Bytes = Bytes::from_static(b"{}");
+pub(super) const NOTHING: Bytes = Bytes::from_static(b"{}");
 
 impl Store {
     /// Writes records and appends what they amount to in one commit: all or nothing. Answers each as it is
@@ -100,7 +100,7 @@ fn check(current: Option<&Stored>, expect: Expect) -> Result<()> {
 }
 
 /// A row with new content and the next version.
-pub(super) fn changed(
+fn changed(
     stored: Stored,
     starts_at: Option<i64>,
     body: Bytes,
@@ -133,7 +133,7 @@ fn create(
 }
 
 /// The first row of a record.
-pub(super) fn first(
+fn first(
     place: &Place,
     new: RecordPut,
     hash: [u8; 32],

@@ -98,12 +98,7 @@ impl World {
 
     /// Ordinal, key and text of every record, tombstones too.
     async fn all(&self, account: &RecordAccount) -> Vec<(u64, String, String)> {
-        let query = RecordQuery {
-            deleted: Deleted::With,
-            limit: limits::RECORD_PAGE_MAX,
-            ..RecordQuery::default()
-        };
-        let found = self.query(account, query).await;
+        let found = self.query(account, all_records()).await;
         found.iter().map(|record| (record.ordinal, record.key.clone(), text(record))).collect()
     }
 
@@ -111,6 +106,10 @@ impl World {
     fn record_rows(&self) -> i64 {
         self.backend.pair("SELECT count(*), 0 FROM record").0
     }
+}
+
+fn all_records() -> RecordQuery {
+    RecordQuery { deleted: Deleted::With, limit: limits::RECORD_PAGE_MAX, ..RecordQuery::default() }
 }
 
 fn row(ordinal: u64, key: &str, text: &str) -> (u64, String, String) {
@@ -289,6 +288,79 @@ pub(crate) async fn a_bulk_job_is_seen_all_at_once(world: &World) {
     assert_eq!(world.all(&account).await, after);
     let again = world.flip(open, Vec::new()).await;
     assert!(again.is_err_and(|error| error.is_conflict()), "a job ends once");
+}
+
+pub(crate) async fn what_a_job_wrote_is_modified_when_it_is_shown(world: &World) {
+    let app = world.app("a").await;
+    let account = world.record_account(&app).await;
+    let at = |ms| NOW.plus_ms(ms);
+    let keys = async |since: i64, order| {
+        let mut keys = String::new();
+        // One at a time, as a reader with pages.
+        for skip in 0.. {
+            let modified_since = Some(at(since));
+            let query = RecordQuery { order, modified_since, limit: 1, skip, ..all_records() };
+            let [record] = &world.query(&account, query).await[..] else { break };
+            assert!(record.modified_at >= at(since), "{record:?}");
+            keys.push_str(&record.key);
+        }
+        keys
+    };
+    let modified = async |since| keys(since, RecordOrder::Modified).await;
+    world.write_at(&account, vec![set("a", "1"), set("b", "1")], at(0)).await.unwrap();
+    let open = world.begin(&account).await;
+    let ids = || world.ids.clone();
+    let puts = vec![record("b", "2"), record("c", "1"), record("d", "1")];
+    world.store.stage_records(open, puts, ids(), at(10)).await.unwrap();
+    world.write_at(&account, vec![set("d", "mine"), set("e", "1")], at(20)).await.unwrap();
+    assert_eq!(modified(5).await, "de", "what is staged is not seen");
+    let flip =
+        |open, ms| world.store.finish_refresh(open, |_| ((), Vec::new()), did("refresh"), at(ms));
+    flip(open, 30).await.unwrap();
+    // A reader that asked at 25 misses nothing that was staged before.
+    assert_eq!(modified(25).await, "bc");
+    assert_eq!(modified(0).await, "adebc", "in the order in which they were shown");
+    let again = world.begin(&account).await;
+    world.store.stage_records(again, vec![record("a", "2")], ids(), at(35)).await.unwrap();
+    let gone = vec!["c".to_owned()];
+    world.store.stage_deletions(again, "things".into(), gone, ids(), at(36)).await.unwrap();
+    // The clock went back meanwhile: what is shown later is not modified earlier.
+    flip(again, 27).await.unwrap();
+    for swept in [false, true] {
+        assert_eq!(modified(30).await, "bac", "swept: {swept}");
+        assert_eq!(modified(0).await, "debac", "swept: {swept}");
+        world.store.sweep_records(account.account_no).await.unwrap();
+    }
+    world.write_at(&account, vec![set("b", "3")], at(40)).await.unwrap();
+    assert_eq!(modified(30).await, "acb");
+    assert_eq!(modified(31).await, "b", "written one by one, it has a time of its own");
+    let query = RecordQuery { modified_since: Some(at(30)), ..all_records() };
+    let by_ordinal = world.query(&account, query).await;
+    assert_eq!(by_ordinal.iter().map(|one| one.ordinal).collect::<Vec<_>>(), [1, 2, 3]);
+}
+
+pub(crate) async fn many_are_staged_with_keys_that_come_twice(world: &World) {
+    let app = world.app("a").await;
+    let account = world.record_account(&app).await;
+    world.write(&account, vec![set("k0", "old"), set("k1", "old"), delete("k1")]).await;
+    let open = world.begin(&account).await;
+    let number = limits::RECORD_COMMIT_ROWS / 2;
+    let elsewhere = |put: RecordPut| RecordPut { collection: "others".into(), ..put };
+    let puts = (0..limits::RECORD_COMMIT_ROWS).map(|n| {
+        let put = record(&format!("k{}", n % number), &format!("{}", n / number));
+        if n % 2 == 0 { put } else { elsewhere(put) }
+    });
+    let staged = world.stage(open, puts.collect()).await.unwrap();
+    let first: Vec<_> = staged[..4].to_vec();
+    let (created, updated) = (Staged::Created, Staged::Updated);
+    assert_eq!(first, [(1, updated), (1, created), (3, created), (2, created)]);
+    assert!(staged[number..].iter().all(|(_, what)| *what == updated), "{staged:?}");
+    assert_eq!(world.flip(open, Vec::new()).await.unwrap(), number as u64 / 2 + 1);
+    let seen = world.all(&account).await;
+    assert_eq!(seen[0], row(1, "k0", "1"), "the last of two stays");
+    assert_eq!(seen[1], (2, "k1".to_owned(), "{}".to_owned()));
+    assert_eq!(seen[2], row(3, "k2", "1"));
+    assert_eq!(seen.len(), number / 2 + 1);
 }
 
 pub(crate) async fn a_complete_job_deletes_what_nobody_listed_or_wrote(world: &World) {

@@ -265,11 +265,17 @@ pub(crate) async fn ids_and_store_keys_lead_to_each_other(world: &World) {
     let place = async |user_no: Option<i64>, provider: &str| {
         let path = "/ada/work/".to_owned();
         let user_no = user_no.unwrap();
-        let found = store.calendar_of_user(app.app_no, user_no, provider.into(), path).await;
-        found.unwrap().map(|place| (place.account_no, place.collection_no))
+        let found = store.calendars_of_user(app.app_no, user_no, provider.into(), path).await;
+        let places = found.unwrap().into_iter();
+        places.map(|place| (place.account_no, place.collection_no)).collect::<Vec<_>>()
     };
-    let here = Some((ada.account_no, calendar.collection_no));
+    let here = [(ada.account_no, calendar.collection_no)];
     assert_eq!(place(ada.user_no, "caldav").await, here);
-    assert_eq!(place(ada.user_no, "apple").await, None);
-    assert_eq!(place(bob.user_no, "caldav").await, None);
+    assert_eq!(place(ada.user_no, "apple").await, []);
+    assert_eq!(place(bob.user_no, "caldav").await, []);
+
+    let no = calendar.collection_no;
+    assert_eq!(store.calendars_left(vec![99, no]).await.unwrap(), [no]);
+    store.delete_account(ada.account_no, did("account.delete"), NOW).await.unwrap();
+    assert_eq!(store.calendars_left(vec![99, no]).await.unwrap(), [0; 0]);
 }

@@ -189,7 +189,7 @@ async fn series_and_whole_days_are_created_as_printed() {
     let (status, answer) = world.call("POST", "/event", &world.token, Some(&day)).await;
     assert_eq!(status, StatusCode::OK, "{answer}");
     let Errand::Create { draft, .. } = world.last_asked() else { panic!("nothing was created") };
-    assert!(draft.start.set().is_some_and(|start| start.is_date()));
+    assert!(draft.start.set().is_some_and(When::is_date));
 }
 
 #[tokio::test]
