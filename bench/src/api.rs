@@ -32,6 +32,11 @@ impl Api {
         self.send("GET", path, Bytes::new()).await
     }
 
+    /// A GET whose answer is not looked into.
+    pub(crate) async fn get_bytes(&self, path: &str) -> Result<(u16, Bytes), String> {
+        self.fetch("GET", path, Bytes::new()).await
+    }
+
     /// A POST of JSON that must be answered 2xx.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
         match self.send("POST", path, body.to_string().into()).await? {
@@ -54,6 +59,11 @@ impl Api {
     }
 
     async fn send(&self, method: &str, path: &str, body: Bytes) -> Result<(u16, Value), String> {
+        let (status, body) = self.fetch(method, path, body).await?;
+        Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+    }
+
+    async fn fetch(&self, method: &str, path: &str, body: Bytes) -> Result<(u16, Bytes), String> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base))
@@ -65,7 +75,7 @@ impl Api {
             let answer = self.client.request(request).await.map_err(|error| error.to_string())?;
             let status = answer.status().as_u16();
             let body = answer.into_body().collect().await.map_err(|error| error.to_string())?;
-            Ok((status, serde_json::from_slice(&body.to_bytes()).unwrap_or(Value::Null)))
+            Ok((status, body.to_bytes()))
         };
         let late = |_| format!("{method} {path} was not answered within {ANSWER_WAIT:?}");
         tokio::time::timeout(ANSWER_WAIT, exchange).await.map_err(late)?

@@ -1,6 +1,6 @@
 //! A receiver that costs next to nothing: one thread, any number of ports. What it does is in the path:
 //! `/hang` never answers, `/delay/50` answers after 50 ms, `/status/503` with that status, everything
-//! else with 200.
+//! else with 200; `/keep` keeps the body to be read.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -29,12 +29,18 @@ pub(crate) struct Tally {
     received: AtomicU64,
     last_us: AtomicU64,
     latencies: Mutex<Latencies>,
+    kept: Mutex<Vec<u8>>,
 }
 
 impl Tally {
     fn new() -> Self {
-        let latencies = Mutex::new(Latencies::new());
-        Self { received: AtomicU64::new(0), last_us: AtomicU64::new(0), latencies }
+        let (latencies, kept) = (Mutex::new(Latencies::new()), Mutex::default());
+        Self { received: AtomicU64::new(0), last_us: AtomicU64::new(0), latencies, kept }
+    }
+
+    /// The last body that was sent to `/keep`.
+    pub(crate) fn kept(&self) -> Vec<u8> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Requests that arrived whole; those to `/hang` are not counted.
@@ -161,12 +167,16 @@ async fn serve(mut stream: TcpStream, tally: Arc<Tally>) {
     drop(stream.set_nodelay(true));
     while let Ok(Some(message)) = reader.next(&mut stream).await {
         let behaviour = Behaviour::of(reader.subject(&message));
+        if matches!(behaviour, Behaviour::Keep) {
+            let mut kept = tally.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            reader.body(&message).clone_into(&mut kept);
+        }
         if !matches!(behaviour, Behaviour::Hang) {
             tally.count(reader.body(&message));
         }
         reader.done(&message);
         let answered = match behaviour {
-            Behaviour::Answer => stream.write_all(OK).await,
+            Behaviour::Answer | Behaviour::Keep => stream.write_all(OK).await,
             Behaviour::Delay(ms) => {
                 tokio::time::sleep(Duration::from_millis(ms)).await;
                 stream.write_all(OK).await
@@ -190,6 +200,7 @@ async fn serve(mut stream: TcpStream, tally: Arc<Tally>) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Behaviour {
     Answer,
+    Keep,
     Delay(u64),
     Status(u16),
     Hang,
@@ -202,6 +213,7 @@ impl Behaviour {
         let value = std::str::from_utf8(value).unwrap_or_default();
         match (word, value.parse::<u16>()) {
             (b"hang", _) => Self::Hang,
+            (b"keep", _) => Self::Keep,
             (b"delay", Ok(ms)) => Self::Delay(ms.into()),
             (b"status", Ok(status @ 200..=599)) => Self::Status(status),
             _ => Self::Answer,
@@ -221,6 +233,7 @@ mod tests {
             ("/hook/7", Behaviour::Answer),
             ("/hang", Behaviour::Hang),
             ("/hang/3", Behaviour::Hang),
+            ("/keep", Behaviour::Keep),
             ("/delay/50", Behaviour::Delay(50)),
             ("/delay/soon", Behaviour::Answer),
             ("/status/503?x", Behaviour::Status(503)),

@@ -1,6 +1,7 @@
 //! The command `records`: many transactions of one credential, loaded in bulk while others publish, told by one
 //! webhook and read back page by page.
 
+mod credential;
 mod pages;
 mod upload;
 
@@ -18,7 +19,6 @@ use crate::commands::positive;
 use crate::figure::{self, Figure, Run};
 use crate::latency::Latencies;
 use crate::load::{Load, Until};
-use crate::moment::now_us;
 use crate::process::{Meter, Spent, resident_mib};
 use crate::receiver::Receiver;
 use crate::world::{World, joined};
@@ -38,7 +38,7 @@ pub(crate) struct Records {
     /// Transactions of the one credential
     #[arg(long, default_value_t = 1_000_000, value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
     count: u64,
-    /// Transactions on a page
+    /// Transactions on a page of the native read; Sync's pages have 5,000
     #[arg(long, default_value_t = 5_000, value_parser = RangedU64ValueParser::<u64>::new().range(1..=5_000))]
     page: u64,
     /// Changes that others publish meanwhile, per second
@@ -55,8 +55,8 @@ pub(crate) struct Records {
 /// What a bulk load came to.
 struct Loaded {
     seconds: f64,
-    /// When it was answered.
-    answered_us: u64,
+    /// When its last byte was sent.
+    uploaded_us: u64,
     /// Of the changes published meanwhile.
     publishes: Latencies,
     most_mib: f64,
@@ -86,10 +86,7 @@ impl Records {
     async fn measure(&self) -> Result<Run, String> {
         let world = World::start(self.database_url.as_deref(), 1).await?;
         let told = Receiver::local(1)?;
-        world.hook(&told.url(0, "/told"), "records.refreshed", 0).await?;
-        let account = json!({"name": "Bank of Ada", "external_id": "credential-1"});
-        let account = world.api.post("/api/v1/record-accounts", &account).await?;
-        let account = account["id"].as_str().ok_or("the account has no id")?.to_owned();
+        let account = credential::make(&world, &told).await?;
         let meter = Meter {
             server: Some(world.server.id()?),
             database: self.database_url.is_some(),
@@ -100,8 +97,9 @@ impl Records {
         let alone = self.publish(&world, ALONE).await?;
         let first = self.load(&world, &meter, &account, 0).await?;
         told.drain(1).await;
-        let webhook_ms = millis(told.tally.last_us().saturating_sub(first.answered_us));
-        let read = pages::read(&world, &account, self.count, self.page).await?;
+        let webhook_ms = millis(told.tally.last_us().saturating_sub(first.uploaded_us));
+        let followed = pages::follow(&world, &told.tally.kept(), self.count).await?;
+        let native = pages::native(&world, &account, self.count, self.page).await?;
         let again = self.load(&world, &meter, &account, 0).await?;
         // A tenth of them has other content.
         let tenth = self.load(&world, &meter, &account, 10).await?;
@@ -112,13 +110,9 @@ impl Records {
             trouble += &format!(" {} of 2 webhooks arrived", told.tally.received());
         }
         let mut figures = self.loading("first load", &first);
-        figures.push(Figure::new("answer of the load until its webhook arrived", "ms", webhook_ms));
-        figures.extend([
-            Figure::new(format!("pages of {} read", self.page), "", whole(read.pages)),
-            Figure::new("records read back", "1/s", whole(self.count) / read.seconds),
-            Figure::new("a page, p50", "ms", read.latencies.percentile_ms(50.0)),
-            Figure::new("a page, slowest", "ms", read.latencies.max_ms()),
-        ]);
+        figures.push(Figure::new("end of the upload until `refresh` arrived", "ms", webhook_ms));
+        figures.extend(self.reading("`/v1/transactions` as listed", &followed));
+        figures.extend(self.reading("native pages", &native));
         figures.extend(self.loading("the same again", &again));
         figures.extend(self.loading("a tenth changed", &tenth));
         figures.push(Figure::new("publish alone, p99", "ms", alone.percentile_ms(99.0)));
@@ -142,6 +136,15 @@ impl Records {
         ]
     }
 
+    fn reading(&self, what: &str, read: &pages::Pages) -> Vec<Figure> {
+        vec![
+            Figure::new(format!("{what}: pages"), "", whole(read.pages)),
+            Figure::new(format!("{what}: transactions"), "1/s", whole(self.count) / read.seconds),
+            Figure::new(format!("{what}: a page, p50"), "ms", read.latencies.percentile_ms(50.0)),
+            Figure::new(format!("{what}: a page, slowest"), "ms", read.latencies.max_ms()),
+        ]
+    }
+
     /// One bulk load beside publishers; every `changed`th transaction has other content than before.
     async fn load(
         &self,
@@ -154,7 +157,7 @@ impl Records {
         let over = Arc::new(AtomicBool::new(false));
         let loading = async {
             let answer = upload::run(&world.server, account, self.count, changed).await;
-            let done = (answer, begun.elapsed().as_secs_f64(), now_us(), meter.read());
+            let done = (answer, begun.elapsed().as_secs_f64(), meter.read());
             over.store(true, Ordering::Release);
             done
         };
@@ -174,9 +177,9 @@ impl Records {
             Ok::<Latencies, String>(publishes)
         };
         let (done, most_mib, publishes) = tokio::join!(loading, watching, publishing);
-        let (answer, seconds, answered_us, after) = done;
+        let (answer, seconds, after) = done;
         let Spent { server, database, .. } = after?.since(before);
-        let answer = answer?;
+        let upload::Answered { answer, uploaded_us } = answer?;
         let total = &answer["counts"]["transactions"]["total"];
         let trouble = if *total == json!(self.count) {
             String::new()
@@ -185,7 +188,7 @@ impl Records {
         };
         Ok(Loaded {
             seconds,
-            answered_us,
+            uploaded_us,
             publishes: publishes?,
             most_mib: most_mib?,
             cpu_us: whole(server + database),

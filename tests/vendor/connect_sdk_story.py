@@ -2,6 +2,7 @@
 
     connect_sdk_story.py story    a person connects a CalDAV account, the app works with it
     connect_sdk_story.py verify   a delivery on standard input, {"headers": {...}, "body": "base64"}
+    connect_sdk_story.py leave    the app subscribes and unsubscribes by name, the person disconnects
 
 Environment:
   CONNECT_BASE_URL       such as http://127.0.0.1:8080/api
@@ -9,7 +10,7 @@ Environment:
   CONNECT_CLIENT_SECRET  an API key of the app with the scope accounts
   CONNECT_REDIRECT_URI   the app's redirect URI; nothing listens there
   CONNECT_CALDAV_URL     a CalDAV server that lets in u with the password secret
-  CONNECT_CALENDAR_ID    a calendar there
+  CONNECT_CALENDAR_ID    a calendar there, as GET /calendars spells its id
 """
 
 import asyncio
@@ -41,7 +42,7 @@ REDIRECT_URI = os.environ["CONNECT_REDIRECT_URI"]
 CALDAV_URL = os.environ.get("CONNECT_CALDAV_URL", "")
 CALENDAR_ID = os.environ.get("CONNECT_CALENDAR_ID", "")
 
-PATIENCE_S = 60
+PATIENCE_S = 30
 # What opens the CalDAV server.
 USERNAME = "u"
 PASSWORD = "secret"
@@ -60,15 +61,15 @@ async def refuses(call, kind, words):
         raise AssertionError(f"{kind.__name__} was not raised")
 
 
-async def until(look, what):
-    """Looks again until it sees something."""
+async def until(look, is_it):
+    """Looks again until it sees what it wants; else says what it saw last."""
     give_up = time.monotonic() + PATIENCE_S
-    while time.monotonic() < give_up:
-        found = await look()
-        if found:
+    while True:
+        found = await result_of(look())
+        if is_it(found):
             return found
+        assert time.monotonic() < give_up, f"after {PATIENCE_S} s there is only {found!r}"
         await asyncio.sleep(0.1)
-    raise AssertionError(f"{what} did not come")
 
 
 def person_connects(url, username):
@@ -121,11 +122,11 @@ async def refreshes(client, good):
 
 
 async def works_with_events(client):
-    async def calendar():
-        found = await result_of(client.calendars.list())
-        return [calendar for calendar in found if calendar.id == CALENDAR_ID]
+    def is_there(calendars):
+        return any(calendar.id == CALENDAR_ID for calendar in calendars)
 
-    [calendar] = await until(calendar, "the calendar")
+    found = await until(client.calendars.list, is_there)
+    [calendar] = [calendar for calendar in found if calendar.id == CALENDAR_ID]
     assert calendar.provider == "caldav" and calendar.title, calendar
     title = f"Team Meeting {time.time_ns()}"
     made = await result_of(
@@ -192,6 +193,40 @@ async def story(kind, user):
         await result_of(client.aclose() if hasattr(client, "aclose") else client.close())
 
 
+async def subscribes(client):
+    webhooks = client.webhooks
+    own = f"story-{time.time_ns()}"
+    for options in ({}, {"channel_id": own}):
+        made = await result_of(webhooks.subscribe_webhook("caldav", CALENDAR_ID, **options))
+        assert made.success is True and made.provider == "caldav", made
+        assert made.channel_id and made.channel_id == made.subscription.channel_id, made
+    assert made.channel_id == own, made
+    for _ in range(2):
+        ended = await result_of(webhooks.unsubscribe_webhook("caldav", own))
+        assert ended.success is True and ended.message, ended
+
+
+async def leave(kind, user):
+    """Who was here before comes back to the same account, and disconnects it."""
+    client = client_of(kind)
+    try:
+        await authorizes(client, user)
+        await subscribes(client)
+        gone = await result_of(client.auth.disconnect("caldav", account=USERNAME))
+        assert gone.success is True, gone
+        status = await result_of(client.auth.get_connection_status())
+        assert not any(status.connections.values()), status
+        assert not list(await result_of(client.calendars.list()))
+        await refuses(
+            lambda: client.webhooks.subscribe_webhook("caldav", CALENDAR_ID),
+            ValidationError,
+            "calendar",
+        )
+        print(f"{kind.__name__} leave: ok")
+    finally:
+        await result_of(client.aclose() if hasattr(client, "aclose") else client.close())
+
+
 async def verify(kind, delivery):
     """A delivery is verified with the keys that the server publishes, and a tampered one is not."""
     body, headers = base64.b64decode(delivery["body"]), delivery["headers"]
@@ -216,10 +251,10 @@ async def main():
     failures = 0
     for name, kind in clients.items():
         try:
-            if delivery is None:
-                await story(kind, f"sdk-{name}")
-            else:
+            if sys.argv[1] == "verify":
                 await verify(kind, delivery)
+            else:
+                await {"story": story, "leave": leave}[sys.argv[1]](kind, f"sdk-{name}")
         except Exception:
             failures += 1
             print(f"{kind.__name__}: FAILED\n{traceback.format_exc()}")

@@ -136,6 +136,7 @@ impl Config {
     fn mean(typed: Typed) -> Result<Self> {
         let public_url = typed.public_url.as_deref().map(public_url).transpose()?;
         let providers = providers::settings(&typed, public_url.clone())?;
+        let platform = people::platform(&typed.pryv, public_url.as_ref())?;
         let listen = required("listen", typed.listen)?;
         let listen = parse("listen", &listen, "an address and a port, such as 127.0.0.1:8480")?;
         let texts = typed.egress.allow.unwrap_or_default();
@@ -200,7 +201,7 @@ impl Config {
             disk_reserve: required("disk_reserve", typed.disk_reserve)?,
             providers,
             registration: people::registration(&typed.pryv)?,
-            platform: people::platform(&typed.pryv)?,
+            platform,
         })
     }
 }

@@ -74,9 +74,7 @@ impl Server {
         let wanted = config.bootstrap_key.as_ref().map(SecretText::reveal);
         let bootstrap =
             service.bootstrap(wanted).await.map_err(Error::failed("cannot make the first key"))?;
-        let abandoned = service.abandon_refreshes().await;
-        abandoned.map_err(Error::failed("cannot give up the bulk jobs of before"))?;
-        service.announce_start().await.map_err(Error::failed("cannot tell hooks of the start"))?;
+        begin_again(&service).await;
         resume_erasures(service.clone());
         let egress = Arc::new(egress(config, address)?);
         let (stopping, stop) = watch::channel(false);
@@ -183,6 +181,17 @@ fn providers(config: &Config, address: SocketAddr) -> Settings {
         settings.public_url = Url::parse(&format!("http://{address}/")).ok();
     }
     settings
+}
+
+/// What a start writes down. A store that takes no writes now (its disk is full) can still be read, and
+/// whoever makes room needs a server to look at.
+async fn begin_again(service: &Service) {
+    if let Err(error) = service.abandon_refreshes().await {
+        tracing::warn!(%error, "bulk jobs of before the start are not given up");
+    }
+    if let Err(error) = service.announce_start().await {
+        tracing::warn!(%error, "not all hooks that ask for it are told of the start");
+    }
 }
 
 /// Beside the work: a crash may have left much to erase.

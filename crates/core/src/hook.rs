@@ -5,7 +5,7 @@ mod service;
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::{Change, Subject, is_operational};
+use crate::change::{Change, is_operational};
 use crate::filter::{Filter, Reading};
 use crate::format::{FormatRef, Formats};
 
@@ -52,6 +52,10 @@ pub struct Selection {
     /// No changes of these collections (store keys).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub except: Vec<i64>,
+    /// Collections (store keys, ascending) that left for good, each with the first `seq` that is not selected
+    /// any more. What came before stays selected, so that this needs no new version of the selection.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<(i64, u64)>,
     /// Only changes whose content is like this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,
@@ -96,7 +100,7 @@ impl Selection {
         let of_service = kind == crate::change::types::SERVICE_STARTED;
         let in_scope = match subject.hook_no {
             Some(about) => about != hook_no,
-            None => of_service || self.in_scope(subject) && self.covers(formats, change),
+            None => of_service || self.in_scope(change) && self.covers(formats, change),
         };
         in_scope
             && (self.echoes || !change.is_echo())
@@ -111,7 +115,25 @@ impl Selection {
         self.named.iter().filter(holds).map(|named| named.name.as_str())
     }
 
-    fn in_scope(&self, subject: &Subject) -> bool {
+    /// Has a collection leave for good, from change `seq` on; says whether it had not left before.
+    pub fn leave(&mut self, collection_no: i64, seq: u64) -> bool {
+        let found = self.left.binary_search_by_key(&collection_no, |(left, _)| *left);
+        if let Err(place) = found {
+            self.left.insert(place, (collection_no, seq));
+        }
+        found.is_err()
+    }
+
+    /// From which change on a collection is left out, if it has left.
+    pub fn left_at(&self, collection_no: i64) -> Option<u64> {
+        let found = self.left.binary_search_by_key(&collection_no, |(left, _)| *left);
+        found.ok().map(|place| self.left[place].1)
+    }
+
+    fn in_scope(&self, change: &Change) -> bool {
+        let subject = &change.new.subject;
+        let is_out =
+            |no| self.except.contains(&no) || self.left_at(no).is_some_and(|seq| seq <= change.seq);
         [
             (self.user_no, subject.user_no),
             (self.account_no, subject.account_no),
@@ -119,7 +141,7 @@ impl Selection {
         ]
         .into_iter()
         .all(|(wanted, have)| wanted.is_none() || wanted == have)
-            && subject.collection_no.is_none_or(|collection| !self.except.contains(&collection))
+            && !subject.collection_no.is_some_and(is_out)
     }
 
     fn covers(&self, formats: &Formats, change: &Change) -> bool {
@@ -188,6 +210,7 @@ impl HookStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::change::Subject;
 
     #[test]
     fn patterns_cover_types_but_wildcards_never_operational_ones() {
@@ -259,6 +282,7 @@ mod tests {
             collection_no: None,
             echoes: false,
             except: Vec::new(),
+            left: Vec::new(),
             filter: None,
             named: Vec::new(),
             transform: None,
@@ -299,6 +323,15 @@ mod tests {
             let change = change(kind, subject);
             assert_eq!(selection.matches(&formats, 7, &change), selected, "{kind} {change:?}");
         }
+        let mut left = plain();
+        let seq = change("a.b", of(1, 2, 3)).seq;
+        assert!(left.leave(3, seq + 1) && left.leave(1, 0) && !left.leave(3, 0));
+        assert_eq!(left.left, [(1, 0), (3, seq + 1)]);
+        for (collection, from, selected) in [(3, seq + 1, true), (3, seq, false), (4, 0, true)] {
+            left.left[1].1 = from;
+            let change = change("a.b", of(1, 2, collection));
+            assert_eq!(left.matches(&formats, 7, &change), selected, "{collection} {from}");
+        }
         let stored = serde_json::to_string(&full).unwrap();
         assert_eq!(serde_json::from_str::<Selection>(&stored).unwrap(), full);
         let stored = serde_json::to_string(&plain()).unwrap();
@@ -322,6 +355,7 @@ mod tests {
             collection_no: None,
             echoes: false,
             except: vec![7, 8],
+            left: Vec::new(),
             filter: None,
             named: vec![
                 named("one", r#"{"path":"/data/n","eq":1}"#),
@@ -374,6 +408,7 @@ mod tests {
             collection_no: None,
             echoes: false,
             except: Vec::new(),
+            left: Vec::new(),
             filter: None,
             named: Vec::new(),
             transform: None,

@@ -167,6 +167,8 @@ pub const GOOGLE_CHANNEL_MS: i64 = 7 * 24 * 3_600_000;
 pub const ERRAND_TURN_MS: u64 = 10_000;
 /// Errands that run at the same time.
 pub const ERRANDS_AT_ONCE: usize = 16;
+/// Calls of hooks beside their deliveries that run at the same time, at most one for each app.
+pub const ERRAND_CALLS_AT_ONCE: usize = 8;
 /// Subscriptions that are made, renewed or stopped in one step.
 pub const SUBSCRIPTIONS_STEP: usize = 32;
 /// How many of them at the same time.

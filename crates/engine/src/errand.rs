@@ -48,6 +48,7 @@ pub type Order = (Errand, oneshot::Sender<Result<Reply, Refusal>>);
 #[derive(Debug)]
 pub struct Errands {
     providers: Arc<Providers>,
+    calls: call::Calls,
 }
 
 /// What a write is about.
@@ -83,7 +84,7 @@ struct Written {
 impl Errands {
     /// For all accounts of the store of `providers`.
     pub fn new(providers: Arc<Providers>) -> Self {
-        Self { providers }
+        Self { providers, calls: call::Calls::default() }
     }
 
     /// Runs what comes, until `shutdown` says so or nobody can send any more; then what is under way
@@ -91,14 +92,23 @@ impl Errands {
     pub async fn run(self, mut orders: mpsc::Receiver<Order>, mut shutdown: watch::Receiver<bool>) {
         let this = Arc::new(self);
         let room = Arc::new(Semaphore::new(ERRANDS_AT_ONCE));
-        let mut running = JoinSet::new();
+        let (mut running, mut kept) = (JoinSet::new(), None);
         while !*shutdown.borrow() {
-            let Ok(place) = Arc::clone(&room).acquire_owned().await else { break };
+            let place = match kept.take() {
+                Some(place) => place,
+                None => match Arc::clone(&room).acquire_owned().await {
+                    Ok(place) => place,
+                    Err(_) => break,
+                },
+            };
             let order = tokio::select! {
                 changed = shutdown.changed() => if changed.is_err() { break } else { continue },
                 order = orders.recv() => order,
             };
             let Some((errand, answer)) = order else { break };
+            // A receiver of hooks keeps nobody waiting who writes to a calendar.
+            let is_call = matches!(errand, Errand::Call { .. });
+            let place = if is_call { kept.replace(place) } else { Some(place) };
             let this = Arc::clone(&this);
             running.spawn(async move {
                 this.serve(errand, answer).await;
@@ -152,7 +162,9 @@ impl Errands {
                 connect::exchange(providers, provider, &code, &verifier, &redirect_uri).await
             }
             Errand::Revoke { account_no } => connect::revoke(providers, account_no).await,
-            Errand::Call { hook_no, body } => call::call(providers, hook_no, body).await,
+            Errand::Call { hook_no, body } => {
+                call::call(&self.calls, providers, hook_no, body).await
+            }
             Errand::Create { account_no, collection_no, key, draft, notify, actor } => {
                 let task = Task::Create { key, draft, notify };
                 self.write(account_no, collection_no, task, actor).await

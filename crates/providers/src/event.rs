@@ -32,7 +32,7 @@ pub struct Event {
     /// LOCATION.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub location: Option<String>,
-    /// Attendees, the organiser among them.
+    /// Attendees, the organiser among them; of Google its guest list, which may do without the organiser.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub attendees: Vec<Attendee>,
     /// `confirmed`, `tentative` or `cancelled`.

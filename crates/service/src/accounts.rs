@@ -160,7 +160,7 @@ impl Service {
         self.check_new(&input)?;
         let user_no = match input.user {
             Some(user) => Some(self.find_user(caller, user).await?.user_no),
-            None => None,
+            None => caller.grant.user_no,
         };
         if self.store.app_counts(app.app_no).await?.accounts
             >= tidings_core::limits::APP_ACCOUNTS_MAX
@@ -191,7 +191,7 @@ impl Service {
         Ok(self.find_account(caller, id).await?.into())
     }
 
-    /// Accounts of the app, oldest first.
+    /// Accounts of the app, oldest first; for a caller bound to an end user, those of that user.
     ///
     /// # Errors
     /// Forbidden; invalid.
@@ -207,10 +207,10 @@ impl Service {
         let (after, limit) = list.begin(page, 0)?;
         let AccountQuery { user, provider, status } = query;
         let user_no = match user {
-            None => None,
+            None => caller.grant.user_no,
             Some(user) => match self.store.user_by_id(app_no, user).await? {
-                Some(user) => Some(user.user_no),
-                None => return Ok(Page { items: Vec::new(), next: None }),
+                Some(user) if caller.sees_user(Some(user.user_no)) => Some(user.user_no),
+                _ => return Ok(Page { items: Vec::new(), next: None }),
             },
         };
         let filter = AccountFilter { user_no, provider, status };
@@ -287,7 +287,7 @@ impl Service {
         found.filter(|account| caller.sees_user(account.user_no)).ok_or(Error::NotFound("account"))
     }
 
-    fn check_new(&self, input: &NewAccount) -> Result<()> {
+    pub(crate) fn check_new(&self, input: &NewAccount) -> Result<()> {
         let mut checks = Checks::default();
         if !PROVIDERS.contains(&input.provider.as_str()) {
             let why = format!(

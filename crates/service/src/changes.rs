@@ -65,7 +65,7 @@ impl Service {
         after: u64,
         limit: Option<u32>,
     ) -> Result<ChangePage> {
-        caller.may(Scope::Read)?;
+        caller.may_for_all(Scope::Read)?;
         let app_no = caller.app()?.app_no;
         let limit = checked_limit(limit)? as usize;
         // What the caller holds of its app may be a second old.
@@ -81,7 +81,7 @@ impl Service {
     /// # Errors
     /// Forbidden; not found.
     pub async fn change(&self, caller: &Caller, id: ChangeId) -> Result<Change> {
-        caller.may(Scope::Read)?;
+        caller.may_for_all(Scope::Read)?;
         let found = self.store.change_by_id(caller.app()?.app_no, id).await?;
         self.viewed(vec![found]).await?.pop().ok_or(Error::NotFound("change"))
     }
@@ -95,7 +95,7 @@ impl Service {
         caller: &Caller,
         after: Option<u64>,
     ) -> Result<ChangeStream> {
-        caller.may(Scope::Read)?;
+        caller.may_for_all(Scope::Read)?;
         let app_no = caller.app()?.app_no;
         let turn = self.streams.clone().try_acquire_owned().map_err(|_| Error::LimitExceeded {
             limit: format!("{} streams open at once", limits::STREAMS_MAX),

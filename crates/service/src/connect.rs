@@ -18,7 +18,8 @@ use tidings_store as store;
 use crate::validate::Checks;
 use crate::{Caller, Error, NewHook, Result, Scope, Service};
 
-pub use access::{CONNECT_CALENDARS, CONNECT_WRITE, ConnectAccess};
+pub(crate) use access::steward;
+pub use access::{CONNECT_CALENDARS, CONNECT_READ, CONNECT_WRITE, ConnectAccess};
 pub use accounts::{ConnectAccount, ConnectStatus};
 pub use authorization::{Authorization, AuthorizationInput, ConnectLogin, Connecting};
 pub use calendars::{CalendarChoice, ConnectCalendar, ConnectEvents, ConnectQuery, EventPlace};
@@ -72,8 +73,8 @@ impl Service {
     /// calendar by the same user ends.
     ///
     /// # Errors
-    /// Forbidden for what is not a Connect token; malformed for an unsupported provider or when the app
-    /// has no `webhook_url`; invalid; not found (the calendar); conflict when another calendar's
+    /// Forbidden for what is not a Connect token, and for a token that tells free and busy only, for a
+    /// delivery tells everything; malformed for an unsupported provider or when the app has no `webhook_url`; invalid; not found (the calendar); conflict when another calendar's
     /// subscription has the channel id, or too many calendars left the automatic subscription.
     pub async fn connect_subscribe(
         &self,
@@ -83,6 +84,9 @@ impl Service {
         let now = self.now();
         let id = HookId(self.ids.next(now));
         self.allow(caller, Scope::Connect, "hook.create", id).await?;
+        if self.connect_access(caller)? == ConnectAccess::FreeBusy {
+            return Err(Error::Forbidden(CONNECT_READ));
+        }
         let (app, user_no) = (caller.app()?, connect_user(caller)?);
         check_provider(&input.provider)?;
         let mut checks = Checks::default();

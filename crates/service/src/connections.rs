@@ -18,6 +18,7 @@ use tidings_store::{self as store, AuditEntry};
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::connect::steward;
 use crate::validate::Checks;
 use crate::{Caller, Error, Result, Scope, Service};
 
@@ -32,6 +33,8 @@ pub struct NewConnection {
     pub provider: String,
     /// Its end user.
     pub user: Option<UserId>,
+    /// Its end user, as the app itself knows them: made when the person has consented, unless there is one.
+    pub user_named: Option<String>,
     /// The account to connect again; the consent must be that of the same person.
     pub account: Option<AccountId>,
     /// Where the person's browser is sent in the end.
@@ -91,6 +94,9 @@ struct Flow {
     actor: String,
     #[serde(default)]
     browser: Option<String>,
+    /// The end user to make by the time there is an account for them.
+    #[serde(default)]
+    user_named: Option<String>,
 }
 
 impl Service {
@@ -114,7 +120,7 @@ impl Service {
         let user_no = match (input.user, &account) {
             (Some(user), _) => Some(self.find_user(caller, user).await?.user_no),
             (None, Some(account)) => account.user_no,
-            (None, None) => None,
+            (None, None) => caller.grant.user_no,
         };
         let provider = self.check_connection(&input, account.as_ref(), user_no)?;
         let redirect_uri = self.redirect_uri(provider)?;
@@ -127,6 +133,7 @@ impl Service {
             return_to: input.return_to.clone(),
             actor: caller.grant_id().to_string(),
             browser: input.browser.clone(),
+            user_named: input.user_named.clone(),
         };
         let authorize_url =
             oauth::authorize(client, &redirect_uri, &state, &pkce, input.login_hint.as_deref());
@@ -174,6 +181,7 @@ impl Service {
         if account.is_some_and(|account| account.user_no != user_no) {
             checks.refuse("/user", "user", "is not the end user of the account");
         }
+        checks.optional_name("/user", input.user_named.as_deref());
         checks.optional_name("/login_hint", input.login_hint.as_deref());
         if let (Some(url), None) = (&input.return_to, &input.browser) {
             checks.url("/return_to", url, &self.egress);
@@ -263,9 +271,13 @@ impl Service {
                 return Ok(Err(NotConnected::new("other_account", why)));
             }
         }
-        let actor = &flow.actor;
-        let connected =
-            self.keep_account(app, row.user_no, provider, actor, &tokens, identity).await;
+        let (actor, mut user_no) = (&flow.actor, row.user_no);
+        if let Some(name) = flow.user_named {
+            let caller = steward(app, actor.parse().map_err(|_| Error::Internal)?);
+            let (user, _) = self.upsert_user(&caller, name).await?;
+            user_no = Some(self.find_user(&caller, user.id).await?.user_no);
+        }
+        let connected = self.keep_account(app, user_no, provider, actor, &tokens, identity).await;
         match connected {
             Ok(account) => Ok(Ok(account)),
             Err(Error::Conflict(why)) => Ok(Err(NotConnected::new("limit_exceeded", why))),

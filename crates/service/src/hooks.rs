@@ -194,7 +194,7 @@ impl Service {
         self.hook_view(self.find_hook(caller, id).await?).await
     }
 
-    /// Hooks of the app, oldest first.
+    /// Hooks of the app, oldest first; for a caller bound to an end user, those of that user.
     ///
     /// # Errors
     /// Forbidden; invalid.
@@ -203,7 +203,7 @@ impl Service {
         let app_no = caller.app()?.app_no;
         let list = List("hooks", app_no);
         let (after, limit) = list.begin(page, 0)?;
-        let rows = self.store.hooks(app_no, after, limit).await?;
+        let rows = self.store.hooks(app_no, caller.grant.user_no, after, limit).await?;
         let known = self.known_ids(&rows).await?;
         Ok(list.page(rows, limit, |hook| hook.hook_no, |hook| view(hook, &known)))
     }

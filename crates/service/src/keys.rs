@@ -144,7 +144,9 @@ impl Service {
         Ok(list.page(rows, limit, |grant| grant.grant_no, Key::from))
     }
 
-    /// Revokes a key: the next request with it is refused. Revoking twice is no error.
+    /// Revokes a key: the next request with it is refused, and so is one with a session that it made; keys
+    /// and hooks that it made stay. With another token ends all that was made with it, as by
+    /// [`Service::revoke_token_tree`]. Revoking twice is no error.
     ///
     /// # Errors
     /// Forbidden; not found; conflict for the key of the request itself.
@@ -156,7 +158,13 @@ impl Service {
                 "a key cannot revoke itself; use another one, so that you do not lock yourself out";
             return Err(Error::Conflict(why.into()));
         }
-        self.store.revoke_grant(&grant, caller.did("key.revoke", id), self.now()).await?;
+        let (entry, now) = (caller.did("key.revoke", id), self.now());
+        match grant.kind {
+            GrantKind::Owner | GrantKind::App => {
+                self.store.revoke_grant(&grant, entry, now).await?;
+            }
+            _ => drop(self.store.revoke_grant_tree(&grant, Vec::new(), entry, now).await?),
+        }
         self.known.forget();
         Ok(())
     }

@@ -61,10 +61,10 @@ pub use bootstrap::Bootstrap;
 pub use calendars::Calendar;
 pub use changes::{Change, ChangePage, ChangeStream};
 pub use connect::{
-    Authorization, AuthorizationInput, CONNECT_CALENDARS, CONNECT_WRITE, CalendarChoice,
-    ConnectAccess, ConnectAccount, ConnectCalendar, ConnectEvents, ConnectLogin, ConnectQuery,
-    ConnectStatus, ConnectTokens, Connecting, EventPlace, GrantRefusal, SubscribeInput,
-    Subscription, Unsubscribed,
+    Authorization, AuthorizationInput, CONNECT_CALENDARS, CONNECT_READ, CONNECT_WRITE,
+    CalendarChoice, ConnectAccess, ConnectAccount, ConnectCalendar, ConnectEvents, ConnectLogin,
+    ConnectQuery, ConnectStatus, ConnectTokens, Connecting, EventPlace, GrantRefusal,
+    SubscribeInput, Subscription, Unsubscribed,
 };
 pub use connections::{
     CodeConnection, ConnectedByCode, Connection, ConsentPage, Finished, NewConnection, NotConnected,
@@ -100,6 +100,7 @@ pub use tidings_store::{
 };
 pub use tokens::{NewToken, TokenChanges, TokenText};
 pub use users::{ConnectToken, NewUser, User, UserChanges};
+pub use validate::is_deceptive;
 pub use watching::Watch;
 // What surfaces need of the providers' vocabulary.
 pub use tidings_providers::draft::{Notify, Scope as SeriesScope};

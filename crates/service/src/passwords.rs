@@ -31,6 +31,40 @@ struct Wrong {
     again_at: Timestamp,
 }
 
+/// A try that was counted before it is made. Unless it is made to count, whoever made it learned nothing, and
+/// dropping it takes it back: nobody waits for an answer that could not be given or was not waited for.
+#[must_use]
+struct Try<'a> {
+    passwords: &'a Passwords,
+    name: [u8; 32],
+    /// Until when it has others wait.
+    waits: Timestamp,
+    /// Until when it had to wait itself.
+    waited: Timestamp,
+    counts: bool,
+}
+
+impl Try<'_> {
+    fn count(mut self) {
+        self.counts = true;
+    }
+}
+
+impl Drop for Try<'_> {
+    fn drop(&mut self) {
+        if self.counts {
+            return;
+        }
+        if let Some(wrong) = self.passwords.lock().get_mut(&self.name) {
+            wrong.times = wrong.times.saturating_sub(1);
+            // What a later one has others wait stays.
+            if wrong.again_at == self.waits {
+                wrong.again_at = self.waited;
+            }
+        }
+    }
+}
+
 impl Default for Passwords {
     fn default() -> Self {
         Self {
@@ -65,25 +99,26 @@ impl Passwords {
         clock: &Clock,
     ) -> Result<bool> {
         let name: [u8; 32] = Sha256::digest(name.as_bytes()).into();
-        self.begin(name, clock.now())?;
+        let tried = self.begin(name, clock.now())?;
         let right = self
             .work(move || match stored {
                 Some(stored) => matches_now(&password, &stored),
                 // The same work for nothing.
-                None => hash_now(&password, &[0; SALT_BYTES]).is_none(),
+                None => {
+                    hash_now(&password, &[0; SALT_BYTES]);
+                    false
+                }
             })
-            .await;
-        match right {
-            Ok(true) => drop(self.lock().remove(&name)),
-            Ok(false) => {}
-            // Nothing was learned.
-            Err(_) => self.forgive(name),
+            .await?;
+        tried.count();
+        if right {
+            self.lock().remove(&name);
         }
-        right
+        Ok(right)
     }
 
     /// Counts a try before it is made, so that those at the same time count too.
-    fn begin(&self, name: [u8; 32], now: Timestamp) -> Result<()> {
+    fn begin(&self, name: [u8; 32], now: Timestamp) -> Result<Try<'_>> {
         let mut wrong = self.lock();
         let known = wrong.get(&name).copied();
         if let Some(known) = known.filter(|known| known.again_at > now) {
@@ -97,15 +132,10 @@ impl Passwords {
             make_room(&mut wrong, now);
         }
         let times = known.map_or(0, |known| known.times).saturating_add(1);
-        wrong.insert(name, Wrong { times, again_at: now.plus_ms(wait_ms(times)) });
-        Ok(())
-    }
-
-    fn forgive(&self, name: [u8; 32]) {
-        if let Some(wrong) = self.lock().get_mut(&name) {
-            wrong.times = wrong.times.saturating_sub(1);
-            wrong.again_at = Timestamp(0);
-        }
+        let waits = now.plus_ms(wait_ms(times));
+        wrong.insert(name, Wrong { times, again_at: waits });
+        let waited = known.map_or(Timestamp(0), |known| known.again_at);
+        Ok(Try { passwords: self, name, waits, waited, counts: false })
     }
 
     /// Does heavy work on a thread for it, a few at the same time, not too many waiting.
@@ -243,15 +273,36 @@ mod tests {
         assert!(!passwords.check("ada", secret("no"), None, &clock).await.unwrap());
     }
 
+    #[tokio::test]
+    async fn a_request_that_nobody_waits_for_any_more_is_no_wrong_try() {
+        let passwords = Passwords::default();
+        let clock = Clock::manual(NOW);
+        let all = limits::PASSWORDS_AT_ONCE.try_into().unwrap();
+        let threads = Arc::clone(&passwords.hashing).acquire_many_owned(all).await.unwrap();
+        for _ in 0..20 {
+            tokio::select! {
+                biased;
+                answer = passwords.check("ada", secret("no"), None, &clock) => panic!("{answer:?}"),
+                () = std::future::ready(()) => {}
+            }
+        }
+        drop(threads);
+        for _ in 0..=limits::PASSWORD_FAILURES_FREE {
+            assert!(!passwords.check("ada", secret("no"), None, &clock).await.unwrap());
+        }
+        let refused = passwords.check("ada", secret("no"), None, &clock).await;
+        assert!(matches!(refused, Err(Error::LimitExceeded { .. })), "{refused:?}");
+    }
+
     #[test]
     fn names_that_are_remembered_are_bounded_and_those_that_wait_stay() {
         let passwords = Passwords::default();
         let name = |n: usize| -> [u8; 32] { Sha256::digest(n.to_be_bytes()).into() };
         for _ in 0..=limits::PASSWORD_FAILURES_FREE {
-            passwords.begin(name(0), NOW).unwrap();
+            passwords.begin(name(0), NOW).unwrap().count();
         }
         for n in 1..limits::PASSWORD_NAMES_MAX + 10 {
-            passwords.begin(name(n), NOW).unwrap();
+            passwords.begin(name(n), NOW).unwrap().count();
         }
         assert!(passwords.lock().len() <= limits::PASSWORD_NAMES_MAX);
         assert!(passwords.begin(name(0), NOW).is_err(), "a name that must wait was forgotten");

@@ -45,6 +45,11 @@ impl Service {
         let Some(desk) = &self.providers.desk else {
             return Err(Refusal::Operator("no provider is configured on this server".into()));
         };
+        // Whoever calls hooks leaves room for those who write to calendars.
+        let is_call = matches!(errand, Errand::Call { .. });
+        if is_call && desk.capacity() <= desk.max_capacity() / 2 {
+            return Err(Refusal::Busy);
+        }
         let (answer, answered) = oneshot::channel();
         desk.try_send((errand, answer)).map_err(|full| match full {
             mpsc::error::TrySendError::Full(_) => Refusal::Busy,

@@ -10,9 +10,10 @@ mod refresh;
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use tidings_core::change::Subject;
 use tidings_core::clock::Timestamp;
-use tidings_core::id::AccountId;
+use tidings_core::id::{AccountId, UserId};
 use tidings_core::limits;
 use tidings_store::{self as store, RecordChange};
 
@@ -36,7 +37,7 @@ impl Service {
     /// # Errors
     /// Forbidden; not found (the account, a record to delete); conflict ([`Expect::Absent`]); stale
     /// ([`Expect::Version`]); invalid, with pointers that begin with the write's place, `/3/key`; too large
-    /// beyond [`limits::RECORD_WRITES_MAX`].
+    /// beyond [`limits::RECORD_WRITES_MAX`] or [`limits::RECORD_WRITES_BYTES_MAX`].
     pub async fn write_records(
         &self,
         caller: &Caller,
@@ -48,6 +49,12 @@ impl Service {
         if writes.len() > limits::RECORD_WRITES_MAX {
             let most = limits::RECORD_WRITES_MAX;
             return Err(Error::TooLarge(format!("at most {most} records are written together")));
+        }
+        let bytes: usize = writes.iter().map(|write| write.body().map_or(0, Bytes::len)).sum();
+        if bytes > limits::RECORD_WRITES_BYTES_MAX {
+            let most = limits::RECORD_WRITES_BYTES_MAX;
+            let why = format!("records written together have at most {most} bytes; write fewer");
+            return Err(Error::TooLarge(why));
         }
         let mut checks = Checks::default();
         for (place, write) in writes.iter().enumerate() {
@@ -77,7 +84,27 @@ impl Service {
         Ok(self.store.record(row.account_no, collection.into(), key.into()).await?)
     }
 
-    /// Records of a collection; none when there is no such collection.
+    /// Those of these records that are there, tombstones too.
+    ///
+    /// # Errors
+    /// Forbidden; not found (the account); too large beyond [`limits::RECORD_WRITES_MAX`].
+    pub async fn records_by_key(
+        &self,
+        caller: &Caller,
+        account: AccountId,
+        collection: &str,
+        keys: Vec<String>,
+    ) -> Result<Vec<Record>> {
+        let row = self.readable(caller, account).await?;
+        if keys.len() > limits::RECORD_WRITES_MAX {
+            let most = limits::RECORD_WRITES_MAX;
+            return Err(Error::TooLarge(format!("at most {most} records are read by key")));
+        }
+        Ok(self.store.records_by_key(row.account_no, collection.into(), keys).await?)
+    }
+
+    /// Records of a collection; none when there is no such collection. A page ends early with the record that
+    /// fills [`limits::RECORD_PAGE_BYTES_MAX`]; [`RecordQuery::next_skip`] says where to go on.
     ///
     /// # Errors
     /// Forbidden; not found (the account); invalid (`limit`).
@@ -108,6 +135,29 @@ impl Service {
     ) -> Result<BTreeMap<String, u64>> {
         let row = self.readable(caller, account).await?;
         Ok(self.store.record_counts(row.account_no).await?)
+    }
+
+    /// The same of one collection, for every record account of the app, or of one end user, that has it.
+    ///
+    /// # Errors
+    /// Forbidden.
+    pub async fn record_totals(
+        &self,
+        caller: &Caller,
+        user: Option<UserId>,
+        collection: &str,
+    ) -> Result<BTreeMap<AccountId, u64>> {
+        caller.may_either(Scope::Read, Scope::Records)?;
+        let app_no = caller.app()?.app_no;
+        let user_no = match user {
+            None => caller.grant.user_no,
+            Some(user) => match self.store.user_by_id(app_no, user).await? {
+                Some(user) if caller.sees_user(Some(user.user_no)) => Some(user.user_no),
+                _ => return Ok(BTreeMap::new()),
+            },
+        };
+        let totals = self.store.record_totals(app_no, user_no, collection.into()).await?;
+        Ok(totals.into_iter().collect())
     }
 
     async fn readable(&self, caller: &Caller, account: AccountId) -> Result<store::RecordAccount> {

@@ -1,5 +1,7 @@
 //! End users of an app, and the tokens minted for them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Value, json};
 use tidings_core::change::Subject;
 use tidings_core::clock::Timestamp;
@@ -36,6 +38,14 @@ impl From<EndUser> for User {
     }
 }
 
+impl User {
+    /// The reverse of `From<EndUser>`.
+    fn stored_as(self, user_no: i64) -> EndUser {
+        let Self { id, external_id, name, details, created_at, updated_at } = self;
+        EndUser { user_no, id, external_id, name, details, created_at, updated_at }
+    }
+}
+
 /// An end user to create.
 #[derive(Clone, Debug)]
 pub struct NewUser {
@@ -62,6 +72,8 @@ pub struct UserChanges {
     pub name: Option<Option<String>>,
     /// What its dialect keeps with it: a JSON object.
     pub details: Option<Value>,
+    /// The user as it was read: when it is another one by now, nothing is changed.
+    pub expected: Option<User>,
 }
 
 /// A Connect token to mint.
@@ -111,13 +123,17 @@ impl Service {
         let changes = self.all_announced(caller, announced, &Subject::default(), now);
         let entry = caller.did("user.create", id);
         let (user, created) = self.store.create_user(new, changes, entry, now).await?;
+        if !caller.sees_user(Some(user.user_no)) && !created {
+            return Err(Error::Conflict("another user has this external id".into()));
+        }
         Ok((user.into(), created))
     }
 
     /// Changes an end user; `announce` is given the user as it will be.
     ///
     /// # Errors
-    /// Forbidden; not found; invalid; conflict when another user of the app has the external id.
+    /// Forbidden; not found; invalid; stale when it is not as expected; conflict when another user of the app
+    /// has the external id.
     pub async fn update_user(
         &self,
         caller: &Caller,
@@ -138,13 +154,15 @@ impl Service {
             checks.details("/details", details);
         }
         checks.done()?;
-        let (user_no, before) = (found.user_no, User::from(found));
+        let user_no = found.user_no;
         let update = EndUserUpdate {
             external_id: changes.external_id.clone(),
             name: changes.name.clone(),
             details: changes.details.clone(),
             password: None,
+            expected: changes.expected.map(|user| user.stored_as(user_no)),
         };
+        let before = User::from(found);
         let after = User {
             external_id: changes.external_id.unwrap_or(before.external_id),
             name: changes.name.unwrap_or(before.name),
@@ -170,11 +188,12 @@ impl Service {
         let user = self.find_user(caller, id).await?;
         let of_user = AccountFilter { user_no: Some(user.user_no), ..AccountFilter::default() };
         let app_no = caller.app()?.app_no;
+        let mut after = 0;
         loop {
-            let page = self.store.accounts(app_no, of_user.clone(), 0, limits::PAGE_MAX).await?;
-            if page.is_empty() {
-                break;
-            }
+            let page =
+                self.store.accounts(app_no, of_user.clone(), after, limits::PAGE_MAX).await?;
+            let Some(last) = page.last() else { break };
+            after = last.account_no;
             for account in page {
                 match self.delete_account(caller, account.id).await {
                     Err(Error::NotFound(_)) | Ok(()) => {}
@@ -207,7 +226,40 @@ impl Service {
         Ok(self.find_user(caller, id).await?.into())
     }
 
-    /// End users of the app, oldest first.
+    /// Those of these end users that there are.
+    ///
+    /// # Errors
+    /// Forbidden.
+    pub async fn users_by_id(&self, caller: &Caller, ids: Vec<UserId>) -> Result<Vec<User>> {
+        caller.may(Scope::Read)?;
+        let found = self.store.users_by_id(caller.app()?.app_no, ids).await?;
+        let seen = found.into_iter().filter(|user| caller.sees_user(Some(user.user_no)));
+        Ok(seen.map(User::from).collect())
+    }
+
+    /// At which providers these end users have accounts; who has none is left out.
+    ///
+    /// # Errors
+    /// Forbidden.
+    pub async fn providers_of_users(
+        &self,
+        caller: &Caller,
+        ids: &BTreeSet<UserId>,
+    ) -> Result<BTreeMap<UserId, BTreeSet<String>>> {
+        caller.may(Scope::Read)?;
+        let mut providers: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        let (Some(first), Some(last)) = (ids.first(), ids.last()) else { return Ok(providers) };
+        let app_no = caller.app()?.app_no;
+        let own = caller.user_id();
+        for (id, provider) in self.store.providers_of_users(app_no, *first, *last).await? {
+            if ids.contains(&id) && own.is_none_or(|own| own == id) {
+                providers.entry(id).or_default().insert(provider);
+            }
+        }
+        Ok(providers)
+    }
+
+    /// End users of the app, oldest first; for a caller bound to one, only that one.
     ///
     /// # Errors
     /// Forbidden; invalid.
@@ -216,7 +268,11 @@ impl Service {
         let app_no = caller.app()?.app_no;
         let list = List("users", app_no);
         let (after, limit) = list.begin(page, 0)?;
-        let rows = self.store.users(app_no, after, limit).await?;
+        let rows = match caller.grant.user_no {
+            None => self.store.users(app_no, after, limit).await?,
+            Some(own) if own > after => self.store.user(own).await?.into_iter().collect(),
+            Some(_) => Vec::new(),
+        };
         Ok(list.page(rows, limit, |user| user.user_no, User::from))
     }
 
@@ -260,6 +316,6 @@ impl Service {
 
     pub(crate) async fn find_user(&self, caller: &Caller, id: UserId) -> Result<EndUser> {
         let found = self.store.user_by_id(caller.app()?.app_no, id).await?;
-        found.ok_or(Error::NotFound("user"))
+        found.filter(|user| caller.sees_user(Some(user.user_no))).ok_or(Error::NotFound("user"))
     }
 }

@@ -80,7 +80,9 @@ impl Checks {
     }
 }
 
-fn is_deceptive(c: char) -> bool {
+/// Whether a character makes a text look like something else: a control character, or a mark that changes the
+/// reading direction.
+pub fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

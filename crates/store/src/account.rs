@@ -12,10 +12,11 @@ use tidings_core::id::{AccountId, AppId, UserId};
 use tidings_core::limits;
 
 use crate::app::{self, bits};
-use crate::sql::{Row, Sql, Value, values};
+use crate::sql::{Row, Sql, Value, Wanted, values};
 use crate::writer::Tx;
 use crate::{AuditEntry, Committed, Error, Result, Store, audit, journal, user};
 
+pub(crate) use scope::calendar_is_there;
 pub use scope::{CalendarPlace, ScopeIds};
 pub use sync::{Look, SyncState};
 pub(crate) use watch::{PUSHING, refuse};
@@ -227,7 +228,7 @@ impl Store {
     /// Connects an account: active, due at once, its first sync still to come.
     ///
     /// # Errors
-    /// Conflict when the app has [`limits::APP_ACCOUNTS_MAX`] accounts.
+    /// Not found (the user); conflict when the app has [`limits::APP_ACCOUNTS_MAX`] accounts.
     pub async fn create_account(
         &self,
         new: NewAccount,
@@ -275,22 +276,13 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Account>> {
         self.read(move |sql| {
-            list(
-                sql,
-                "c.app_no = ?1 AND c.account_no > ?2
-                   AND (CAST(?3 AS BIGINT) IS NULL OR c.user_no = ?3)
-                   AND (CAST(?4 AS TEXT) IS NULL OR c.provider = ?4)
-                   AND (CAST(?5 AS TEXT) IS NULL OR c.status = ?5)
-                 ORDER BY c.account_no LIMIT ?6",
-                values![
-                    app_no,
-                    after,
-                    filter.user_no,
-                    filter.provider,
-                    filter.status.map(AccountStatus::as_str),
-                    limit
-                ],
-            )
+            let mut wanted = Wanted::new("c.app_no", app_no);
+            wanted.also("c.user_no =", filter.user_no);
+            wanted.also("c.provider =", filter.provider.as_deref());
+            wanted.also("c.status =", filter.status.map(AccountStatus::as_str));
+            wanted.also("c.account_no >", Some(after));
+            let (rest, values) = wanted.page("c.account_no", limit);
+            list(sql, &rest, &values)
         })
         .await
     }
@@ -327,7 +319,8 @@ impl Store {
 
 /// Inserts a new account, active and due at once; answers its store key.
 fn insert(sql: &Sql<'_>, new: NewAccount, now: Timestamp) -> Result<i64> {
-    if app::counts(sql, new.app_no)?.accounts >= limits::APP_ACCOUNTS_MAX {
+    user::must_live(sql, new.user_no)?;
+    if app::accounts(sql, new.app_no)? >= limits::APP_ACCOUNTS_MAX {
         return Err(Error::conflict("app has as many accounts as it may have"));
     }
     let account_no = sql.row(

@@ -128,15 +128,16 @@ pub(crate) fn get(sql: &Sql<'_>, app_no: i64) -> Result<Option<App>> {
     )
 }
 
-/// Counts what is limited, inside the transaction that adds to it.
-pub(crate) fn counts(sql: &Sql<'_>, app_no: i64) -> Result<AppCounts> {
-    let counts = sql.row(
-        "SELECT (SELECT count(*) FROM hook WHERE app_no = ?1 AND deleted_at IS NULL),
-                (SELECT count(*) FROM account WHERE app_no = ?1 AND deleted_at IS NULL)",
-        values![app_no],
-        |row| Ok(AppCounts { hooks: row.get(0)?, accounts: row.get(1)? }),
-    )?;
-    counts.ok_or(Error::failed())
+/// Counts the hooks of an app, also inside the transaction that adds to them.
+pub(crate) fn hooks(sql: &Sql<'_>, app_no: i64) -> Result<u32> {
+    let text = "SELECT count(*) FROM hook WHERE app_no = ?1 AND deleted_at IS NULL";
+    sql.row(text, values![app_no], |row| row.get(0))?.ok_or(Error::failed())
+}
+
+/// Counts the accounts of an app, also inside the transaction that adds to them.
+pub(crate) fn accounts(sql: &Sql<'_>, app_no: i64) -> Result<u32> {
+    let text = "SELECT count(*) FROM account WHERE app_no = ?1 AND deleted_at IS NULL";
+    sql.row(text, values![app_no], |row| row.get(0))?.ok_or(Error::failed())
 }
 
 /// Creates an app inside a job.
@@ -260,7 +261,10 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn app_counts(&self, app_no: i64) -> Result<AppCounts> {
-        self.read(move |sql| counts(sql, app_no)).await
+        self.read(move |sql| {
+            Ok(AppCounts { hooks: hooks(sql, app_no)?, accounts: accounts(sql, app_no)? })
+        })
+        .await
     }
 
     /// Updates an app.

@@ -1,6 +1,7 @@
 //! Grants, which are the tokens of an installation, app or end user.
 
 mod ending;
+mod rotation;
 
 use serde_json::Value as Json;
 use tidings_core::change::NewChange;
@@ -9,11 +10,12 @@ use tidings_core::id::{Bits96, GrantId, UserId};
 use tidings_core::limits;
 
 use crate::app::{self, bits};
-use crate::sql::{Row, Sql, Value, values};
+use crate::sql::{Row, Sql, Value, Wanted, values};
 use crate::user::external_id;
-use crate::{App, AuditEntry, Error, Result, Store, audit, journal};
+use crate::{App, AuditEntry, Error, Result, Store, audit, journal, user};
 
 pub(crate) use ending::revoke_of_user;
+pub use rotation::Rotation;
 
 /// A token's last use is written down at most this often, ms.
 const LAST_USED_EVERY_MS: i64 = 60_000;
@@ -188,11 +190,38 @@ fn find(sql: &Sql<'_>, condition: &str, values: &[Value<'_>]) -> Result<Option<G
     sql.row(&format!("{GRANT} WHERE {condition}"), values, grant_from_row)
 }
 
+/// Creates a grant inside a job.
+fn insert(sql: &Sql<'_>, new: &NewGrant, now: Timestamp) -> Result<Option<i64>> {
+    user::must_live(sql, new.user_no)?;
+    let grant_no = sql.row(
+        "INSERT INTO access_grant (id, app_no, user_no, parent_no, kind, name, scopes,
+           token_hash, hint, created_at, expires_at, details)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+         RETURNING grant_no",
+        values![
+            new.id.0.to_bytes(),
+            new.app_no,
+            new.user_no,
+            new.parent_no,
+            new.kind.as_str(),
+            &new.name,
+            serde_json::to_string(&new.scopes)?,
+            new.token_hash,
+            &new.hint,
+            now.0,
+            new.expires_at.map(|at| at.0),
+            new.details.to_string(),
+        ],
+        |row| row.get::<i64>(0),
+    );
+    grant_no.map_err(|error| app::taken(error, "this token exists already"))
+}
+
 impl Store {
     /// Creates a grant and appends `changes` to its app's journal.
     ///
     /// # Errors
-    /// Conflict when its token exists already.
+    /// Not found (its end user); conflict when its token exists already.
     pub async fn create_grant(
         &self,
         new: NewGrant,
@@ -201,29 +230,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Grant> {
         self.write(3 + 2 * changes.len(), move |tx| {
-            let grant_no = tx.sql.row(
-                "INSERT INTO access_grant (id, app_no, user_no, parent_no, kind, name, scopes,
-                   token_hash, hint, created_at, expires_at, details)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-                 RETURNING grant_no",
-                values![
-                    new.id.0.to_bytes(),
-                    new.app_no,
-                    new.user_no,
-                    new.parent_no,
-                    new.kind.as_str(),
-                    new.name,
-                    serde_json::to_string(&new.scopes)?,
-                    new.token_hash,
-                    new.hint,
-                    now.0,
-                    new.expires_at.map(|at| at.0),
-                    new.details.to_string(),
-                ],
-                |row| row.get::<i64>(0),
-            );
-            let grant_no =
-                grant_no.map_err(|error| app::taken(error, "this token exists already"))?;
+            let grant_no = insert(&tx.sql, &new, now)?;
             journal::append_for(tx, new.app_no, changes, now)?;
             audit::insert(&tx.sql, new.app_no, &entry, now)?;
             find(&tx.sql, "t.grant_no = ?1", values![grant_no])?.ok_or(Error::not_found("key"))
@@ -231,8 +238,8 @@ impl Store {
         .await
     }
 
-    /// Finds the grant of a token with its app, when it works at `now`: neither revoked nor expired,
-    /// and its app not deleted.
+    /// Finds the grant of a token with its app, when it works at `now`: neither revoked nor expired, and its
+    /// app and end user not deleted. A session ends with what made it.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -245,7 +252,10 @@ impl Store {
             let found = find(
                 sql,
                 "t.token_hash = ?1 AND t.revoked_at IS NULL
-                   AND (t.expires_at IS NULL OR t.expires_at > ?2)",
+                   AND (t.expires_at IS NULL OR t.expires_at > ?2)
+                   AND (t.user_no IS NULL OR u.deleted_at IS NULL)
+                   AND (t.kind <> 'session' OR p.grant_no IS NULL OR p.revoked_at IS NULL
+                     AND (p.expires_at IS NULL OR p.expires_at > ?2))",
                 values![token_hash, now.0],
             )?;
             let Some(grant) = found else { return Ok(None) };
@@ -309,7 +319,7 @@ impl Store {
     }
 
     /// Grants of an app that are not revoked and of one of `kinds`, oldest first; only those of one end
-    /// user when one is given.
+    /// user when one is given. One that may do nothing has ended, and is not among them.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -325,16 +335,14 @@ impl Store {
             return Ok(Vec::new());
         }
         self.read(move |sql| {
-            sql.rows(
-                &format!(
-                    "{GRANT} WHERE t.app_no = ?1 AND t.revoked_at IS NULL AND t.kind IN ({})
-                       AND (CAST(?2 AS BIGINT) IS NULL OR t.user_no = ?2)
-                     ORDER BY t.grant_no LIMIT ?3",
-                    names.join(", ")
-                ),
-                values![app_no, user_no, limit],
-                grant_from_row,
-            )
+            let mut wanted = Wanted::new("t.app_no", app_no);
+            wanted.also("t.user_no =", user_no);
+            let (rest, values) = wanted.page("t.grant_no", limit);
+            let text = format!(
+                "{GRANT} WHERE t.revoked_at IS NULL AND t.scopes <> '[]' AND t.kind IN ({}) AND {rest}",
+                names.join(", ")
+            );
+            sql.rows(&text, &values, grant_from_row)
         })
         .await
     }

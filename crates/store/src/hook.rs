@@ -11,7 +11,7 @@ use tidings_core::hook::{HookStatus, Selection, Service};
 use tidings_core::id::{AppId, Bits96, HookId};
 
 use crate::app::bits;
-use crate::sql::{Row, Sql, Value, values};
+use crate::sql::{Row, Sql, Value, Wanted, values};
 use crate::{Error, Result, Store};
 
 pub use find::{ActiveHook, HookLike};
@@ -254,17 +254,23 @@ impl Store {
         self.read(move |sql| find(sql, "hook_no = ?1", values![hook_no])).await
     }
 
-    /// Hooks of an app in order of creation, after `after_no`.
+    /// Hooks of an app, or of one of its end users, in order of creation, after `after_no`.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn hooks(&self, app_no: i64, after_no: i64, limit: u32) -> Result<Vec<Hook>> {
+    pub async fn hooks(
+        &self,
+        app_no: i64,
+        user_no: Option<i64>,
+        after_no: i64,
+        limit: u32,
+    ) -> Result<Vec<Hook>> {
         self.read(move |sql| {
-            list(
-                sql,
-                "app_no = ?1 AND hook_no > ?2 ORDER BY hook_no LIMIT ?3",
-                values![app_no, after_no, limit],
-            )
+            let mut wanted = Wanted::new("app_no", app_no);
+            wanted.also("user_no =", user_no);
+            wanted.also("hook_no >", Some(after_no));
+            let (which, values) = wanted.page("hook_no", limit);
+            list(sql, &which, &values)
         })
         .await
     }

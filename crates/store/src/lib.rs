@@ -46,7 +46,7 @@ pub use cursor::{CursorRow, DispatchApp, NewReplay, ParkedRow};
 pub use delivery::{AttemptDetail, DeliveryRow, DeliveryStatus};
 pub use error::Error;
 pub use event_type::{EventType, NewEventType};
-pub use grant::{Grant, GrantKind, GrantUpdate, NewGrant};
+pub use grant::{Grant, GrantKind, GrantUpdate, NewGrant, Rotation};
 pub use hook::{ActiveHook, Hook, HookLike, HookSecret, HookUpdate, NewHook, NewSecret};
 pub use journal::{Appended, Idempotency, Published};
 pub use ledger::{

@@ -122,6 +122,14 @@ impl RecordWrite {
             Self::Delete { collection, .. } => collection,
         }
     }
+
+    /// What it leaves in the record, if that is anything.
+    pub fn body(&self) -> Option<&Bytes> {
+        match self {
+            Self::Put(put, _) => Some(&put.body),
+            Self::Delete { body, .. } => body.as_ref(),
+        }
+    }
 }
 
 /// A change to append with a write, and the collection that it is about.
@@ -149,8 +157,26 @@ pub struct RecordQuery {
     /// How many come before the page. By ordinal the page is `(skip, skip + limit]` whatever it leaves out,
     /// so pages are exact and cost the same wherever they are; in other orders it counts what is found.
     pub skip: u64,
+    /// In order of the last change, only those after the record that was changed then and has this ordinal: so
+    /// pages leave none out that is changed meanwhile, and cost the same wherever they are.
+    pub after: Option<(Timestamp, u64)>,
     /// Most records: 1 to [`limits::RECORD_PAGE_MAX`].
     pub limit: u32,
+}
+
+impl RecordQuery {
+    /// The `skip` of the page after `page`, which this query found, whether that was ended by its size or not.
+    /// Absent: it was the last one; by ordinal nothing tells, other than the count of the collection.
+    pub fn next_skip(&self, page: &[Record]) -> Option<u64> {
+        let bytes: usize = page.iter().map(|record| record.body.len()).sum();
+        let is_cut = bytes >= limits::RECORD_PAGE_BYTES_MAX;
+        match (self.order, page.last()) {
+            (RecordOrder::Ordinal, Some(last)) if is_cut => Some(last.ordinal),
+            (RecordOrder::Ordinal, _) => Some(self.skip.saturating_add(self.limit.into())),
+            _ if is_cut || page.len() >= self.limit as usize => Some(self.skip + page.len() as u64),
+            _ => None,
+        }
+    }
 }
 
 impl Default for RecordQuery {
@@ -162,6 +188,7 @@ impl Default for RecordQuery {
             modified_since: None,
             deleted: Deleted::Without,
             skip: 0,
+            after: None,
             limit: limits::PAGE_DEFAULT,
         }
     }

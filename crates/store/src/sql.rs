@@ -7,6 +7,7 @@ pub(crate) mod postgres;
 mod row;
 mod sqlite;
 mod value;
+mod wanted;
 
 use std::ops::ControlFlow;
 
@@ -16,6 +17,7 @@ pub(crate) use postgres::Commit;
 pub(crate) use row::Row;
 pub(crate) use sqlite::keep_statements;
 pub(crate) use value::Value;
+pub(crate) use wanted::Wanted;
 
 use crate::Result;
 

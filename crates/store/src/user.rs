@@ -1,12 +1,13 @@
 //! End users of an app.
 
+mod deleting;
+
 use serde_json::Value as Json;
 use tidings_core::change::NewChange;
 use tidings_core::clock::Timestamp;
 use tidings_core::id::UserId;
 
 use crate::app::bits;
-use crate::grant;
 use crate::sql::{Row, Sql, Value, values};
 use crate::{AuditEntry, Error, Result, Store, app, audit, journal};
 
@@ -60,6 +61,8 @@ pub struct EndUserUpdate {
     pub details: Option<Json>,
     /// Its password, hashed, as a PHC string.
     pub password: Option<String>,
+    /// The user as it must still be.
+    pub expected: Option<EndUser>,
 }
 
 const USER: &str =
@@ -95,6 +98,14 @@ fn find(sql: &Sql<'_>, condition: &str, values: &[Value<'_>]) -> Result<Option<E
 /// An end user by id, as the job's transaction sees it.
 pub(crate) fn get(sql: &Sql<'_>, id: UserId) -> Result<Option<EndUser>> {
     find(sql, "id = ?1", values![id.0.to_bytes()])
+}
+
+/// Checks, inside the job that writes something of an end user's, that the user is not deleted.
+pub(crate) fn must_live(sql: &Sql<'_>, user_no: Option<i64>) -> Result<()> {
+    let Some(user_no) = user_no else { return Ok(()) };
+    let text = "SELECT 1 FROM end_user WHERE user_no = ?1 AND deleted_at IS NULL";
+    let lives = sql.row(text, values![user_no], |row| row.get::<i64>(0))?;
+    lives.map(drop).ok_or(Error::not_found("user"))
 }
 
 /// Inserts an end user unless there is one with its external id; says whether it did.
@@ -194,6 +205,43 @@ impl Store {
         .await
     }
 
+    /// Those of these end users that the app has, in one reading.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn users_by_id(&self, app_no: i64, ids: Vec<UserId>) -> Result<Vec<EndUser>> {
+        self.read(move |sql| {
+            let mut found = Vec::new();
+            for id in ids {
+                let values = values![app_no, id.0.to_bytes()];
+                found.extend(find(sql, "app_no = ?1 AND id = ?2", values)?);
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// At which providers the app's end users with ids from `first` to `last` have accounts.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn providers_of_users(
+        &self,
+        app_no: i64,
+        first: UserId,
+        last: UserId,
+    ) -> Result<Vec<(UserId, String)>> {
+        self.read(move |sql| {
+            sql.rows(
+                "SELECT DISTINCT u.id, a.provider FROM account a JOIN end_user u ON u.user_no = a.user_no
+                 WHERE a.app_no = ?1 AND a.deleted_at IS NULL AND u.id >= ?2 AND u.id <= ?3",
+                values![app_no, first.0.to_bytes(), last.0.to_bytes()],
+                |row| Ok((UserId(bits(row, 0)?), row.get(1)?)),
+            )
+        })
+        .await
+    }
+
     /// The hash of an end user's password, as a PHC string.
     ///
     /// # Errors
@@ -213,7 +261,7 @@ impl Store {
     /// Changes an end user and appends `changes` to the app's journal.
     ///
     /// # Errors
-    /// Not found; conflict when another user of the app has the external id.
+    /// Not found; stale when it is not as expected; conflict when another user of the app has the external id.
     pub async fn update_user(
         &self,
         user_no: i64,
@@ -225,6 +273,9 @@ impl Store {
         self.write(3 + 2 * changes.len(), move |tx| {
             let user = find(&tx.sql, "user_no = ?1", values![user_no])?;
             let user = user.ok_or(Error::not_found("user"))?;
+            if update.expected.is_some_and(|expected| expected != user) {
+                return Err(Error::stale_at(None));
+            }
             let external_id = update.external_id.unwrap_or(user.external_id);
             let app_no = tx.sql.row(
                 "UPDATE end_user SET external_id = ?2, name = ?3, details = ?4,
@@ -246,40 +297,6 @@ impl Store {
             journal::append_for(tx, Some(app_no), changes, now)?;
             audit::insert(&tx.sql, Some(app_no), &entry, now)?;
             find(&tx.sql, "user_no = ?1", values![user_no])?.ok_or(Error::not_found("user"))
-        })
-        .await
-    }
-
-    /// Deletes an end user: what is kept of the person is erased, the grants are revoked and the hooks
-    /// deleted, in one commit. The accounts are to be deleted before.
-    ///
-    /// # Errors
-    /// Not found; conflict when the user still has an account.
-    pub async fn delete_user(&self, user_no: i64, entry: AuditEntry, now: Timestamp) -> Result<()> {
-        self.write(16, move |tx| {
-            let user = find(&tx.sql, "user_no = ?1", values![user_no])?;
-            let user = user.ok_or(Error::not_found("user"))?;
-            let account = tx.sql.row(
-                "SELECT 1 FROM account a JOIN end_user u ON u.app_no = a.app_no
-                 WHERE u.user_no = ?1 AND a.user_no = ?1 AND a.deleted_at IS NULL LIMIT 1",
-                values![user_no],
-                |row| row.get::<i64>(0),
-            )?;
-            if account.is_some() {
-                return Err(Error::conflict("the user still has an account; delete it first"));
-            }
-            grant::revoke_of_user(tx, user_no, now)?;
-            tx.sql.run(
-                "UPDATE access_grant SET details = '{}' WHERE user_no = ?1",
-                values![user_no],
-            )?;
-            let app_no = tx.sql.row(
-                "UPDATE end_user SET external_id = ?2, name = NULL, details = '{}', password = NULL,
-                   updated_at = ?3, deleted_at = ?3 WHERE user_no = ?1 RETURNING app_no",
-                values![user_no, unnamed(user.id), now.0],
-                |row| row.get::<i64>(0),
-            )?;
-            audit::insert(&tx.sql, app_no, &entry, now)
         })
         .await
     }

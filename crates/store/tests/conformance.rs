@@ -113,6 +113,7 @@ conformance! { [sqlite postgres] {
         the_journal_of_a_deleted_app_goes_too;
     hooks:
         hook_versions_apply_from_their_seq
+        what_leaves_a_hook_leaves_it_from_the_next_change_on
         secrets_overlap_and_expire
         hooks_are_found_by_app_and_user;
     finding:
@@ -140,8 +141,11 @@ conformance! { [sqlite postgres] {
         a_record_is_written_only_as_expected
         pages_by_ordinal_are_exact
         records_are_read_by_start_and_by_last_change
+        a_page_ends_with_the_record_that_fills_it
+        what_is_changed_meanwhile_leaves_no_gap
         a_bulk_job_is_seen_all_at_once
-        a_complete_job_deletes_what_nobody_listed_or_wrote what_a_job_wrote_is_modified_when_it_is_shown
+        a_complete_job_deletes_what_nobody_listed_or_wrote
+        what_a_job_wrote_is_modified_when_it_is_shown
         many_are_staged_with_keys_that_come_twice
         a_write_during_a_job_is_not_lost
         an_abandoned_job_is_never_seen_and_a_new_one_works
@@ -152,12 +156,18 @@ conformance! { [sqlite postgres] {
         what_a_token_made_ends_with_it_and_so_do_their_hooks
         a_token_is_taken_by_one_of_many
         a_session_lasts_while_it_is_used
+        a_session_ends_with_what_made_it
+        what_is_much_ends_in_several_commits_and_is_told_once
         grants_are_listed_by_kind_and_user
+        a_refresh_token_is_traded_in_one_commit_while_it_works
         tokens_that_ended_long_ago_are_swept_from_the_leaves;
     users:
         a_user_is_created_once_per_name_and_told
+        a_user_is_updated_only_while_it_is_as_expected
         users_without_a_name_are_many_and_cannot_be_guessed
         a_deleted_user_takes_tokens_and_hooks_along_and_frees_the_name
+        a_user_with_many_hooks_is_deleted_in_several_commits
+        a_nameless_users_record_account_shows_no_name
         a_person_is_an_app_and_its_user_or_neither
         an_app_keeps_its_settings;
     connecting:

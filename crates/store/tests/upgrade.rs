@@ -127,7 +127,7 @@ fn literals(script: &str, [open, close]: [&str; 2]) -> String {
 }
 
 fn is_hex(text: &str) -> bool {
-    !text.is_empty() && text.len() % 2 == 0 && text.bytes().all(|b| b.is_ascii_hexdigit())
+    !text.is_empty() && text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 fn migrations(folder: &str) -> Vec<(String, String)> {

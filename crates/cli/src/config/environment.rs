@@ -20,7 +20,7 @@ pub(super) enum Kind {
 }
 
 /// Every key, with what the text of its variable stands for.
-pub(super) const KEYS: [(&str, Kind); 56] = [
+pub(super) const KEYS: [(&str, Kind); 59] = [
     ("listen", Kind::Text),
     ("data_dir", Kind::Text),
     ("database_url", Kind::Text),
@@ -77,6 +77,9 @@ pub(super) const KEYS: [(&str, Kind); 56] = [
     ("pryv.domain", Kind::Text),
     ("pryv.trusted_origins", Kind::Texts),
     ("pryv.name", Kind::Text),
+    ("pryv.min_interval_ms", Kind::Number),
+    ("pryv.max_retries", Kind::Number),
+    ("pryv.runs_size", Kind::Number),
 ];
 
 /// The keys that `variables` set.

@@ -1,6 +1,8 @@
 //! Who may register as a person, and how the platform presents itself to persons: the section `[pryv]`.
 
+use tidings_core::limits;
 use tidings_service::Registration;
+use url::Url;
 use zeroize::Zeroizing;
 
 use super::typed::{RegistrationKind, TypedPryv};
@@ -16,24 +18,47 @@ pub(crate) struct Platform {
     pub(crate) trusted_origins: Vec<String>,
     /// Its name.
     pub(crate) name: Option<String>,
+    /// Least time between two calls of a webhook, ms; absent: as documented, as for all that follow.
+    pub(crate) min_interval_ms: Option<u64>,
+    /// How often a failed call of a webhook is tried again.
+    pub(crate) max_retries: Option<u32>,
+    /// Runs that a webhook shows.
+    pub(crate) runs_size: Option<u32>,
 }
 
 /// The platform of `[pryv]`.
 ///
 /// # Errors
-/// A domain that is none, an origin without its scheme.
-pub(super) fn platform(typed: &TypedPryv) -> Result<Platform> {
+/// A domain that is none, an origin without its scheme, a pace out of bounds.
+pub(super) fn platform(typed: &TypedPryv, public_url: Option<&Url>) -> Result<Platform> {
     let domain = typed.domain.as_ref().map(|domain| domain.to_ascii_lowercase());
     let letter = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
     if domain.as_ref().is_some_and(|domain| domain.is_empty() || !domain.bytes().all(letter)) {
         return Err(wrong("pryv.domain", "give a host name alone, such as pryv.example.com"));
     }
-    let trusted_origins = typed.trusted_origins.clone().unwrap_or_default();
+    let mut trusted_origins = typed.trusted_origins.clone().unwrap_or_default();
     if trusted_origins.iter().any(|origin| origin != "*" && !origin.contains("://")) {
         let why = "give origins such as https://app.example.com or https://*.example.com, or *";
         return Err(wrong("pryv.trusted_origins", why));
     }
-    Ok(Platform { domain, trusted_origins, name: typed.name.clone() })
+    if trusted_origins.is_empty() && domain.is_none() {
+        // A public server without a word on it trusts its own pages; one on this machine, every page.
+        trusted_origins.extend(public_url.map(ToString::to_string));
+    }
+    let TypedPryv { min_interval_ms, max_retries, runs_size, .. } = *typed;
+    let intervals = (limits::PRYV_INTERVAL_MS_MIN, limits::PRYV_INTERVAL_MS_MAX);
+    range("pryv.min_interval_ms", min_interval_ms, intervals)?;
+    range("pryv.max_retries", max_retries.map(u64::from), (0, limits::PRYV_RETRIES_MAX.into()))?;
+    range("pryv.runs_size", runs_size.map(u64::from), (1, limits::HOOK_RUNS_MAX.into()))?;
+    let name = typed.name.clone();
+    Ok(Platform { domain, trusted_origins, name, min_interval_ms, max_retries, runs_size })
+}
+
+fn range(key: &str, value: Option<u64>, (least, most): (u64, u64)) -> Result<()> {
+    match value.filter(|value| !(least..=most).contains(value)) {
+        Some(_) => Err(wrong(key, format!("must be {least} to {most}"))),
+        None => Ok(()),
+    }
 }
 
 /// Who may register.

@@ -118,6 +118,9 @@ fn what_is_wrong_is_named() {
         ("", Some(("TIDINGS_PRYV_INVITATIONS", "c2hvcnQ=")), "pryv.invitations"),
         ("[pryv]\ndomain = \"https://pryv.example\"", None, "pryv.domain"),
         ("[pryv]\ntrusted_origins = [\"app.example\"]", None, "pryv.trusted_origins"),
+        ("[pryv]\nmin_interval_ms = 99", None, "pryv.min_interval_ms"),
+        ("[pryv]\nmax_retries = 21", None, "pryv.max_retries"),
+        ("", Some(("TIDINGS_PRYV__RUNS_SIZE", "0")), "pryv.runs_size"),
         ("disk_reserve = -1", None, "line 1"),
         ("", Some(("TIDINGS_MASTER_KEY", "c2hvcnQ=")), "master_key"),
         ("", Some(("TIDINGS_MASTER_KEY_FILE", "/none")), "master_key_file"),
@@ -270,6 +273,9 @@ fn every_key_has_a_variable() {
             domain: Some("pryv.example".into()),
             trusted_origins: Some(vec![]),
             name: Some("Lab".into()),
+            min_interval_ms: Some(1),
+            max_retries: Some(1),
+            runs_size: Some(1),
         },
     };
     let mut keys = Vec::new();
@@ -340,6 +346,21 @@ fn people_register_as_the_operator_says() {
     let config = Config::load(&world.flags(""), &environment).unwrap();
     let Registration::Invited(all) = config.registration else { panic!("not invited") };
     assert_eq!(all.iter().map(|one| one.as_str()).collect::<Vec<_>>(), ["hush", "hush2"]);
+}
+
+#[test]
+fn on_a_public_server_only_its_own_pages_log_persons_in_unless_it_says_more() {
+    let world = World::new();
+    let public = "public_url = \"https://tidings.example.com\"";
+    for (file, trusted) in [
+        ("", &[][..]),
+        (public, &["https://tidings.example.com/"]),
+        (&format!("{public}\n[pryv]\ndomain = \"pryv.example\""), &[]),
+        (&format!("{public}\n[pryv]\ntrusted_origins = [\"*\"]"), &["*"]),
+    ] {
+        let platform = Config::load(&world.flags(file), &[]).unwrap().platform;
+        assert_eq!(platform.trusted_origins, trusted, "{file}");
+    }
 }
 
 #[test]

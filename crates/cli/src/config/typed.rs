@@ -53,6 +53,12 @@ pub(crate) struct TypedPryv {
     pub(crate) trusted_origins: Option<Vec<String>>,
     /// Name of the platform.
     pub(crate) name: Option<String>,
+    /// Least time between two calls of a webhook, ms.
+    pub(crate) min_interval_ms: Option<u64>,
+    /// How often a failed call of a webhook is tried again.
+    pub(crate) max_retries: Option<u32>,
+    /// Runs that a webhook shows.
+    pub(crate) runs_size: Option<u32>,
 }
 
 /// Who may register.

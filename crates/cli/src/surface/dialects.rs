@@ -26,11 +26,15 @@ pub(super) fn routes(service: &Service, platform: &Platform) -> Router {
 /// The dialect whose users come by themselves, and so must be told what the platform is.
 #[cfg(feature = "pryv")]
 fn of_persons(service: &Service, platform: &Platform) -> Router {
-    let Platform { domain, trusted_origins, name } = platform.clone();
-    tidings_pryv::routes_of(
-        service.clone(),
-        tidings_pryv::Options { domain, trusted_origins, name },
-    )
+    let Platform { domain, trusted_origins, name, .. } = platform.clone();
+    let usual = tidings_pryv::Pace::default();
+    let pace = tidings_pryv::Pace {
+        min_interval_ms: platform.min_interval_ms.unwrap_or(usual.min_interval_ms),
+        max_retries: platform.max_retries.unwrap_or(usual.max_retries),
+        runs_size: platform.runs_size.unwrap_or(usual.runs_size),
+    };
+    let options = tidings_pryv::Options { domain, trusted_origins, name, pace };
+    tidings_pryv::routes_of(service.clone(), options)
 }
 
 #[cfg(not(feature = "pryv"))]

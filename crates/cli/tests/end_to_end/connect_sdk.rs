@@ -51,6 +51,7 @@ async fn the_vendors_sdk_subscribes_and_the_app_receives() {
     let request = receiver.wait_for(1, PATIENCE).await.remove(0);
     let body: Value = serde_json::from_slice(&request.body).unwrap();
     assert_eq!(request.path, "/changes");
+    assert!(request.header("webhook-signature").unwrap().starts_with("v1a,"));
     for (pointer, expected) in [
         ("/provider", json!("caldav")),
         ("/userId", json!("user-81")),

@@ -46,3 +46,24 @@ async fn accepted_survives_kills(mut tidings: Tidings) {
     }
     assert_eq!(tidings.get("/changes").await["data"].as_array().unwrap().len(), 5);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_starts_although_its_store_takes_no_writes() {
+    let database = PostgresDatabase::create();
+    let environment = [("TIDINGS_DATABASE_URL", database.url.as_str())];
+    let mut tidings = Tidings::start_with(&environment).await;
+    let hook = json!({"url": "http://127.0.0.1:9/", "triggers": ["service.started"]});
+    tidings.call("POST", "/hooks", hook).await;
+    tidings.server.kill9().await;
+    database.query(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN RAISE 'the disk is full'; END $$",
+    );
+    database.query("CREATE TRIGGER full_disk BEFORE INSERT ON change EXECUTE FUNCTION refuse()");
+    tidings.server.restart().await;
+    assert_eq!(tidings.get("/hooks").await["data"].as_array().unwrap().len(), 1);
+    assert_eq!(database.query("SELECT count(*) FROM change"), "0");
+    database.query("DROP TRIGGER full_disk ON change");
+    tidings.server.restart().await;
+    assert_eq!(database.query("SELECT type FROM change"), "service.started");
+}

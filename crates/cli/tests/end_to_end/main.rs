@@ -10,6 +10,7 @@ mod microsoft;
 mod pryv;
 mod pyas;
 mod readme;
+mod records;
 mod retention;
 mod standard_webhooks;
 mod story;

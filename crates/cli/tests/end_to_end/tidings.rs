@@ -1,5 +1,6 @@
 //! The binary in a process of its own, and a client of its API.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -16,12 +17,14 @@ use tidings_testkit::server::TestServer;
 /// Everything in these tests happens within this time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
+/// Where a log goes that a test reads.
+const LOG: &str = "tidings.log";
 
 pub(crate) struct Tidings {
     pub(crate) server: TestServer,
     egress: Egress,
     /// Dropped after the server that writes to it.
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Tidings {
@@ -38,8 +41,30 @@ impl Tidings {
         Self {
             server: TestServer::start(binary, directory.path(), &environment).await,
             egress: Egress::new(EgressPolicy::dev(), Resolver::System, Tls::public()),
-            _directory: directory,
+            directory,
         }
+    }
+
+    /// The same with everything logged, and the log in a file.
+    pub(crate) async fn start_logged(settings: &[(&str, &str)]) -> Self {
+        let directory = TempDir::new().unwrap();
+        let script = directory.path().join("logged");
+        let binary = env!("CARGO_BIN_EXE_tidings");
+        let log = directory.path().join(LOG);
+        let text = format!("#!/bin/sh\nexec '{binary}' \"$@\" 2>>'{}'\n", log.display());
+        std::fs::write(&script, text).unwrap();
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let environment = [&[("TIDINGS_LOG__LEVEL", "trace")], settings].concat();
+        Self {
+            server: TestServer::start(&script, directory.path(), &environment).await,
+            egress: Egress::new(EgressPolicy::dev(), Resolver::System, Tls::public()),
+            directory,
+        }
+    }
+
+    /// What [`Tidings::start_logged`] logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join(LOG)).unwrap()
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -129,6 +129,15 @@ async fn the_guide_is_played_from_creating_a_hook_to_deleting_it() {
     let (status, answer) = vyte.send("DELETE", &one, Value::Null).await;
     assert_eq!((status, answer), (204, Value::Null));
     assert_eq!(vyte.send("GET", &one, Value::Null).await.0, 404);
+    // Its URL is not called any more: that of a hook made after it is, for the next event.
+    vyte.hook("/v2/hooks", "event.cancelled", &receiver.url("/after")).await;
+    let event = json!({ "title": "t", "created_by": { "email": "a@example.com" } });
+    let event = vyte.ok("POST", "/v2/events", event).await;
+    let path = format!("/v2/events/{}/cancel", event["_id"].as_str().unwrap());
+    vyte.ok("POST", &path, Value::Null).await;
+    let received = receiver.wait_for(2, PATIENCE).await;
+    let paths: Vec<_> = received.iter().map(|request| request.path.as_str()).collect();
+    assert_eq!(paths, ["/hooks?id=123", "/after"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -88,10 +88,13 @@ pub fn public_signature_header<'k>(
     at: Timestamp,
     body: &[u8],
 ) -> String {
-    let head = format!("{id}.{}.", at.unix_seconds());
-    let message = [head.as_bytes(), body].concat();
+    let message = signed_bytes(id, at, body);
     let signatures: Vec<_> = keys.map(|key| key.sign(&message)).collect();
     signatures.join(" ")
+}
+
+fn signed_bytes(id: &str, at: Timestamp, body: &[u8]) -> Vec<u8> {
+    [format!("{id}.{}.", at.unix_seconds()).as_bytes(), body].concat()
 }
 
 #[cfg(test)]
@@ -115,6 +118,34 @@ mod tests {
             "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
         );
         assert_eq!(key.sign(&hex("af82")), format!("v1a,{}", STANDARD.encode(signature)));
+    }
+
+    /// Of Mobiscroll Connect's SDKs 1.6: the active and the previous key, and an unrelated one.
+    #[test]
+    fn the_vectors_of_connect_are_signatures_over_the_bytes_that_we_sign() {
+        let body = concat!(
+            r#"{"eventType":"event.updated","userId":"user_42","provider":"google","#,
+            r#""calendarId":"primary","events":[{"id":"evt_1","title":"Café meeting ☕ — Zoë","#,
+            r#""lastModified":"2026-09-21T10:00:00.000Z"}]}"#,
+        );
+        let id = "msg_2a161f33-a287-419f-85f9-fc95dbecccdd";
+        let message = signed_bytes(id, Timestamp(1_790_000_000_000), body.as_bytes());
+        let later = signed_bytes(id, Timestamp(1_790_000_001_000), body.as_bytes());
+        let active = "ClNzh8jskfPsDqArmUq6vxG6/PAQmLXf7sMsXnReG1DAI3lMxKcQEyEqqWe/weLoTo8g72qIJ+H0nA1WhNWEDA==";
+        let previous = "MYPOv3exr1vMvu95bLYcu1k3hDAQeC66XmOy91Y34m2q/mBd3j1dhT+ubQYkMZF7FxvItnlwU9yXKqd2A1SWDQ==";
+        for (key, signature, is_good) in [
+            ("0r0+Z02Sv1SRb1QjsKUnil6t2oqtAyhn5HHfKgbTXFs=", active, true),
+            ("4bVYVyWUPGQLCcnQQoGU4qTyIeucOFTnkZXlNFAlv6g=", previous, true),
+            ("4bVYVyWUPGQLCcnQQoGU4qTyIeucOFTnkZXlNFAlv6g=", active, false),
+            ("ayphRQPtMA3vgSzLAuQ80QvyDQbO3ha9Xgc6xCwBWXI=", active, false),
+        ] {
+            let public = PublicKey::from_bytes(&STANDARD.decode(key).unwrap()).unwrap();
+            assert_eq!(public.to_string(), format!("whpk_{key}"));
+            let public = UnparsedPublicKey::new(&ED25519, public.0);
+            let signature = STANDARD.decode(signature).unwrap();
+            assert_eq!(public.verify(&message, &signature).is_ok(), is_good, "{key}");
+            assert!(public.verify(&later, &signature).is_err(), "{key}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tidings_service::{CONNECT_CALENDARS, CONNECT_WRITE, Error, Field};
+use tidings_service::{CONNECT_CALENDARS, CONNECT_READ, CONNECT_WRITE, Error, Field};
 
 /// A refused request.
 #[derive(Debug)]
@@ -100,9 +100,13 @@ impl From<Error> for Refusal {
         let with = |status| Self::new(status, error.code(), error.to_string());
         match &error {
             Error::Unauthenticated => Self::unauthorized(),
-            // Both as documented, word for word.
+            // Writing and the list of calendars as documented, word for word.
             Error::Forbidden(CONNECT_WRITE) => {
                 let message = "Write access denied for current scope";
+                Self::new(StatusCode::UNAUTHORIZED, error.code(), message)
+            }
+            Error::Forbidden(CONNECT_READ) => {
+                let message = "Webhook access denied for current scope";
                 Self::new(StatusCode::UNAUTHORIZED, error.code(), message)
             }
             Error::Forbidden(CONNECT_CALENDARS) => {

@@ -73,7 +73,14 @@ async fn begin_connection(
     Json(input): Json<ConnectionInput>,
 ) -> Answer<(StatusCode, axum::Json<ConnectionAnswer>)> {
     let ConnectionInput { provider, user, account, return_to, login_hint } = input;
-    let new = NewConnection { provider, user, account, return_to, login_hint, browser: None };
+    let new = NewConnection {
+        provider,
+        user,
+        account,
+        return_to,
+        login_hint,
+        ..NewConnection::default()
+    };
     let connection = api.service.begin_connection(&caller, new).await?;
     Ok((StatusCode::CREATED, axum::Json(connection.into())))
 }

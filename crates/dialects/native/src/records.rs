@@ -398,11 +398,13 @@ impl From<Record> for RecordAnswer {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"data": [{"key": "t-1", "ordinal": 1, "version": 1, "starts_at": null,
     "created_at": "2026-03-12T09:01:12.000Z", "modified_at": "2026-03-12T09:01:12.000Z",
-    "deleted_at": null, "data": {"amount": 12.50}}], "total": 1200}))]
+    "deleted_at": null, "data": {"amount": 12.50}}], "total": 1200, "next_skip": 100}))]
 pub(crate) struct RecordsAnswer {
     data: Vec<RecordAnswer>,
     /// The last ordinal of the collection.
     total: u64,
+    /// The `skip` of the next page; null on the last one. A page ends early once its records have 8 MiB.
+    next_skip: Option<u64>,
 }
 
 /// Records of a collection; none when there is no such collection. Needs the scope `read` or `records`.
@@ -435,11 +437,15 @@ async fn list_records(
             DeletedName::Only => Deleted::Only,
         },
         skip: query.skip,
+        after: None,
         limit: query.limit.unwrap_or(limits::PAGE_DEFAULT),
     };
     let found = api.service.records(&caller, id, &collection, &wanted).await?;
+    let total = totals.remove(&collection).unwrap_or_default();
+    let is_last = |next: u64| wanted.order == RecordOrder::Ordinal && next >= total;
+    let next_skip = wanted.next_skip(&found).filter(|next| !is_last(*next));
     let data = found.into_iter().map(RecordAnswer::from).collect();
-    Ok(Out(RecordsAnswer { data, total: totals.remove(&collection).unwrap_or_default() }))
+    Ok(Out(RecordsAnswer { data, total, next_skip }))
 }
 
 /// The collections of a record account.

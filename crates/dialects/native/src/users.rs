@@ -152,7 +152,7 @@ async fn update_user(
     Json(patch): Json<UserPatch>,
 ) -> Answer<Out<UserAnswer>> {
     let UserPatch { external_id, name, details } = patch;
-    let changes = UserChanges { external_id, name, details };
+    let changes = UserChanges { external_id, name, details, expected: None };
     Ok(Out(api.service.update_user(&caller, id, changes, |_| Vec::new()).await?.into()))
 }
 

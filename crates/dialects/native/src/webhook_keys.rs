@@ -133,3 +133,37 @@ fn published(keys: Vec<WebhookKey>) -> impl IntoResponse {
 fn answer(keys: Vec<WebhookKey>) -> WebhookKeysAnswer {
     WebhookKeysAnswer { keys: keys.into_iter().map(Into::into).collect() }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde_json::json;
+    use tidings_core::id::Bits96;
+    use tidings_core::sign::PublicKey;
+
+    use super::*;
+
+    #[test]
+    fn keys_are_published_as_connects_receivers_read_them_and_kept_for_an_hour() {
+        let bytes = STANDARD.decode("0r0+Z02Sv1SRb1QjsKUnil6t2oqtAyhn5HHfKgbTXFs=").unwrap();
+        let at = |text| Timestamp::parse(text).unwrap();
+        let key = |id, retires_at| WebhookKey {
+            id: SigningKeyId(Bits96::new(id)),
+            key: PublicKey::from_bytes(&bytes).unwrap(),
+            activated_at: at("2026-09-01T00:00:00.000Z"),
+            retires_at,
+        };
+        let keys = vec![key(2, None), key(1, Some(at("2026-11-30T00:00:00.000Z")))];
+        let text = "whpk_0r0+Z02Sv1SRb1QjsKUnil6t2oqtAyhn5HHfKgbTXFs=";
+        let expected = json!({"keys": [
+            {"id": "sgk_00000000000000000002", "alg": "ed25519", "key": text, "status": "active",
+                "activated_at": "2026-09-01T00:00:00.000Z"},
+            {"id": "sgk_00000000000000000001", "alg": "ed25519", "key": text, "status": "previous",
+                "activated_at": "2026-09-01T00:00:00.000Z", "retires_at": "2026-11-30T00:00:00.000Z"},
+        ]});
+        assert_eq!(serde_json::to_value(answer(keys.clone())).unwrap(), expected);
+        let response = published(keys).into_response();
+        assert_eq!(response.headers()[CACHE_CONTROL], "public, max-age=3600");
+    }
+}

@@ -7,8 +7,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::{Map, Value, json};
 use tidings_core::clock::Timestamp;
 use tidings_core::limits;
+use tidings_service::Error;
 
 use crate::call::Call;
+use crate::moments::Moment;
 use crate::refusal::Refusal;
 use crate::request::Asked;
 use crate::route::{self, Routed};
@@ -38,16 +40,12 @@ impl Answer {
 pub(crate) struct Answered {
     outcome: Result<Answer, Refusal>,
     access: Option<String>,
+    /// What changes later is found by asking for changes since then.
+    server_time: Timestamp,
 }
 
 impl Answered {
-    fn by_nobody(outcome: Result<Answer, Refusal>) -> Self {
-        Self { outcome, access: None }
-    }
-
-    /// With the time at which the request was taken on: what changes later is found by asking for
-    /// changes since then.
-    pub(crate) fn into_response(self, now: Timestamp) -> Response {
+    pub(crate) fn into_response(self) -> Response {
         let mut retry_after_s = None;
         let (status, mut body) = match self.outcome {
             Ok(answer) => (answer.status, answer.body),
@@ -57,7 +55,7 @@ impl Answered {
                 (refusal.status, body)
             }
         };
-        body.insert("meta".into(), format::meta(now));
+        body.insert("meta".into(), format::meta(self.server_time));
         let mut response = (status, axum::Json(Value::Object(body))).into_response();
         set_headers(response.headers_mut());
         let access = self.access.and_then(|id| HeaderValue::try_from(id).ok());
@@ -86,24 +84,39 @@ fn set_headers(headers: &mut HeaderMap) {
     }
 }
 
-/// Answers a request.
-pub(crate) async fn to(desk: &Desk, request: Request, now: Timestamp) -> Answered {
+/// Answers a request to the platform or to an account of this name.
+pub(crate) async fn to(desk: &Desk, request: Request, account: &str) -> Answered {
+    let Moment { at, server_time, .. } = desk.moments.take(account, false);
+    let by_nobody = |outcome| Answered { outcome, access: None, server_time };
     if request.method() == Method::OPTIONS {
-        return Answered::by_nobody(Ok(Answer::ok([])));
+        return by_nobody(Ok(Answer::ok([])));
     }
     let asked = match Asked::read(request).await {
         Ok(asked) => asked,
-        Err(refusal) => return Answered::by_nobody(Err(refusal)),
+        Err(refusal) => return by_nobody(Err(refusal)),
     };
-    if let Some(outcome) = platform::answer(desk, &asked, now).await {
-        return Answered::by_nobody(outcome);
+    if let Some(outcome) = platform::answer(desk, &asked, at).await {
+        return by_nobody(outcome);
     }
-    let call = match Call::open(desk, &asked, now).await {
-        Ok(call) => call,
-        Err(refusal) => return Answered::by_nobody(Err(refusal)),
-    };
-    let access = Some(call.access.cuid());
-    Answered { outcome: of_account(&call, &asked).await, access }
+    match Call::open(desk, &asked, at).await {
+        Ok(call) => in_account(desk, call, asked, account).await,
+        Err(refusal) => by_nobody(Err(refusal)),
+    }
+}
+
+/// Runs what an access asks for to its end, also when whoever asks hangs up: as long as it runs, a write is under
+/// way. It begins here, for nobody without an access can hold up the time of an account, and no slow sender.
+async fn in_account(desk: &Desk, mut call: Call, asked: Asked, account: &str) -> Answered {
+    let moment = desk.moments.take(account, asked.method != Method::GET);
+    let (access, server_time) = (Some(call.access.cuid()), moment.server_time);
+    call.now = moment.at;
+    let running = tokio::spawn(async move {
+        let outcome = of_account(&call, &asked).await;
+        drop(moment);
+        outcome
+    });
+    let outcome = running.await.unwrap_or_else(|_| Err(Error::Internal.into()));
+    Answered { outcome, access, server_time }
 }
 
 /// Answers a request to a person's account.
@@ -125,15 +138,41 @@ async fn batch(call: &Call, body: &Value) -> Result<Answer, Refusal> {
         let most = limits::PRYV_BATCH_CALLS_MAX;
         return Err(Refusal::structure(format!("A batch has at most {most} calls.")));
     }
-    let mut results = Vec::with_capacity(calls.len());
+    let (mut results, mut size) = (Vec::with_capacity(calls.len()), Size::default());
     for one in calls {
-        let outcome = one_of_batch(call, one).await;
-        results.push(match outcome {
+        let outcome = match size.0 <= limits::PRYV_ANSWER_BYTES_MAX {
+            true => one_of_batch(call, one).await,
+            false => Err(Refusal::answer_full()),
+        };
+        let result = match outcome {
             Ok(answer) => Value::Object(answer.body),
             Err(refusal) => json!({ "error": refusal.to_json() }),
-        });
+        };
+        size.add(&result);
+        results.push(result);
     }
     Ok(Answer::ok([("results", Value::Array(results))]))
+}
+
+/// Counts the bytes of JSON without keeping them.
+#[derive(Default)]
+struct Size(usize);
+
+impl Size {
+    fn add(&mut self, value: &Value) {
+        serde_json::to_writer(self, value).expect("counting never fails");
+    }
+}
+
+impl std::io::Write for Size {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 async fn one_of_batch(call: &Call, one: &Value) -> Result<Answer, Refusal> {

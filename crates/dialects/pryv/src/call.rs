@@ -1,12 +1,16 @@
 //! A request to a person's account, by somebody who may make it.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use tidings_core::clock::Timestamp;
 use tidings_service::{Caller, Error, GrantKind, NewRecordAccount, RecordAccount, Service};
+use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
 use crate::Desk;
 use crate::access::Access;
+use crate::options::Pace;
 use crate::platform::Place;
 use crate::refusal::Refusal;
 use crate::request::Asked;
@@ -23,6 +27,9 @@ pub(crate) struct Call {
     pub(crate) username: String,
     pub(crate) place: Place,
     pub(crate) token: Zeroizing<String>,
+    pub(crate) pace: Pace,
+    /// Held while a webhook is created, so that of two with the same URL one is refused.
+    pub(crate) creating: Arc<Mutex<()>>,
     pub(crate) now: Timestamp,
 }
 
@@ -50,8 +57,18 @@ impl Call {
             };
         let access = Access::of_caller(&caller).ok_or_else(Refusal::token_unknown)?;
         let account = account(service, &caller).await?;
-        let (service, place) = (service.clone(), Place::of(desk, asked));
-        Ok(Self { service, caller, access, account, username, place, token, now })
+        Ok(Self {
+            service: service.clone(),
+            caller,
+            access,
+            account,
+            username,
+            place: Place::of(desk, asked),
+            token,
+            pace: desk.options.pace,
+            creating: Arc::clone(&desk.creating),
+            now,
+        })
     }
 }
 

@@ -9,14 +9,11 @@ use tidings_core::hook::{Coalesce, DisableRule, Grouping};
 
 use crate::{API_VERSION, SERIAL, seconds};
 
-/// The least time between two calls of a webhook, ms.
-pub(crate) const MIN_INTERVAL_MS: u64 = 5_000;
+/// The least time between two calls of a webhook, ms, unless the platform says otherwise.
+const MIN_INTERVAL_MS: u64 = 5_000;
 
 /// How often a failed call is tried again before the webhook becomes inactive.
-pub(crate) const MAX_RETRIES: u32 = 5;
-
-/// Runs that a webhook shows.
-pub(crate) const RUNS_SIZE: u32 = 20;
+const MAX_RETRIES: u32 = 5;
 
 /// Name and version of the format.
 pub(crate) const NAME: &str = "pryv@1";

@@ -90,9 +90,9 @@ impl Call {
     ) -> Result<(), Refusal> {
         let counts = self.service.record_counts(&self.caller, self.account.id).await?;
         let total = counts.get(collection).copied().unwrap_or(0);
-        let mut skip = 0;
+        let (mut skip, mut after) = (0, None);
         while skip < total {
-            let query = RecordQuery { order, skip, limit: PAGE, ..span };
+            let query = RecordQuery { order, skip, after, limit: PAGE, ..span };
             let page =
                 self.service.records(&self.caller, self.account.id, collection, &query).await?;
             for record in &page {
@@ -100,8 +100,14 @@ impl Call {
                     return Ok(());
                 }
             }
-            let is_last = order != RecordOrder::Ordinal && page.len() < PAGE as usize;
-            skip = if is_last { total } else { skip + u64::from(PAGE) };
+            let Some(next) = query.next_skip(&page) else { return Ok(()) };
+            match page.last() {
+                // What is changed meanwhile moves to the end and would leave a gap.
+                Some(last) if order == RecordOrder::Modified => {
+                    after = Some((last.modified_at, last.ordinal));
+                }
+                _ => skip = next,
+            }
         }
         Ok(())
     }
@@ -199,6 +205,7 @@ pub(crate) fn all() -> RecordQuery {
         modified_since: None,
         deleted: Deleted::Without,
         skip: 0,
+        after: None,
         limit: limits::RECORD_PAGE_MAX,
     }
 }

@@ -21,17 +21,19 @@ mod scope;
 mod seconds;
 mod tree;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::any;
-use http::Method;
 use tidings_service::Service;
+use tokio::sync::Mutex;
 
 use moments::Moments;
 
 pub use format::FORMAT;
-pub use options::Options;
+pub use options::{Options, Pace};
 
 /// The version of the API that is spoken, as `meta.apiVersion` and the header `API-Version` say it.
 pub(crate) const API_VERSION: &str = "2.0.0";
@@ -45,6 +47,7 @@ pub(crate) struct Desk {
     pub(crate) service: Service,
     pub(crate) options: Options,
     pub(crate) moments: Moments,
+    pub(crate) creating: Arc<Mutex<()>>,
 }
 
 /// The endpoints of Pryv under `/pryv`, for a platform that is configured in no way.
@@ -58,14 +61,18 @@ pub fn routes_of(service: Service, options: Options) -> Router {
         .route("/pryv", any(serve))
         .route("/pryv/", any(serve))
         .route("/pryv/{*path}", any(serve))
-        .with_state(Desk { moments: Moments::new(service.clock().clone()), service, options })
+        .with_state(Desk {
+            moments: Moments::new(service.clock().clone()),
+            service,
+            options,
+            creating: Arc::default(),
+        })
 }
 
 async fn serve(State(desk): State<Desk>, request: Request) -> Response {
     let account = request.uri().path().split('/').nth(2).unwrap_or_default();
-    let moment = desk.moments.take(account, request.method() != Method::GET);
-    let answered = answer::to(&desk, request, moment.at).await;
-    answered.into_response(moment.server_time)
+    let account = params::decode(account, false).to_lowercase();
+    answer::to(&desk, request, &account).await.into_response()
 }
 
 #[cfg(test)]

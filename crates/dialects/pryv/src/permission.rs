@@ -83,6 +83,8 @@ pub(crate) enum Permissions {
     Granted {
         /// Stream id, or `*`, to level.
         levels: BTreeMap<String, Level>,
+        /// What was granted, in the order in which it was.
+        listed: Vec<Value>,
         /// Whether the access may not delete itself.
         no_self_revoke: bool,
     },
@@ -94,7 +96,7 @@ impl Permissions {
     /// # Errors
     /// With the place in the list and what is wrong there.
     pub(crate) fn parse(list: &[Value]) -> Result<Self, (usize, &'static str)> {
-        let mut levels = BTreeMap::new();
+        let (mut levels, mut listed) = (BTreeMap::new(), Vec::new());
         let mut no_self_revoke = false;
         for (place, item) in list.iter().enumerate() {
             let text = |name: &str| item[name].as_str();
@@ -102,10 +104,15 @@ impl Permissions {
                 (Some(stream), None) => {
                     let level = text("level").and_then(Level::parse);
                     let why = "must have a level: read, contribute, manage, create-only or none";
-                    levels.insert(stream.to_owned(), level.ok_or((place, why))?);
+                    let level = level.ok_or((place, why))?;
+                    if levels.insert(stream.to_owned(), level).is_some() {
+                        return Err((place, "must not name a stream that is named before"));
+                    }
+                    listed.push(json!({ "streamId": stream, "level": level.as_str() }));
                 }
                 (None, Some("selfRevoke")) if text("setting") == Some("forbidden") => {
                     no_self_revoke = true;
+                    listed.push(json!({ "feature": "selfRevoke", "setting": "forbidden" }));
                 }
                 _ => {
                     let why = "must have a streamId and a level, or the feature selfRevoke and the \
@@ -114,22 +121,15 @@ impl Permissions {
                 }
             }
         }
-        Ok(Self::Granted { levels, no_self_revoke })
+        Ok(Self::Granted { levels, listed, no_self_revoke })
     }
 
     /// The property `permissions` of an access.
     pub(crate) fn to_json(&self) -> Value {
-        let Self::Granted { levels, no_self_revoke } = self else {
-            return json!([{ "streamId": ALL, "level": "manage" }]);
-        };
-        let mut list: Vec<_> = levels
-            .iter()
-            .map(|(stream, level)| json!({ "streamId": stream, "level": level.as_str() }))
-            .collect();
-        if *no_self_revoke {
-            list.push(json!({ "feature": "selfRevoke", "setting": "forbidden" }));
+        match self {
+            Self::Personal => json!([{ "streamId": ALL, "level": "manage" }]),
+            Self::Granted { listed, .. } => json!(listed),
         }
-        Value::Array(list)
     }
 
     /// The streams that are named, without `*`.
@@ -149,6 +149,17 @@ impl Permissions {
             Self::Granted { levels, .. } => {
                 let readable = levels.iter().filter(|(_, level)| level.allows(Act::Read));
                 readable.map(|(stream, _)| stream.as_str()).collect()
+            }
+        }
+    }
+
+    /// The named streams whose events cannot be read.
+    pub(crate) fn hidden_roots(&self) -> Vec<&str> {
+        match self {
+            Self::Personal => Vec::new(),
+            Self::Granted { levels, .. } => {
+                let hidden = levels.iter().filter(|(_, level)| !level.allows(Act::Read));
+                hidden.map(|(stream, _)| stream.as_str()).filter(|id| *id != ALL).collect()
             }
         }
     }
@@ -267,14 +278,16 @@ mod tests {
         let list = json!([
             { "streamId": "inbox", "level": "create-only" },
             { "feature": "selfRevoke", "setting": "forbidden" },
+            { "streamId": "diary", "level": "read" },
         ]);
         let permissions = Permissions::parse(list.as_array().unwrap()).unwrap();
         assert_eq!(permissions.to_json(), list);
         assert!(!permissions.may_self_revoke());
-        assert_eq!(permissions.streams(), ["inbox"]);
+        assert_eq!(permissions.streams(), ["diary", "inbox"]);
         for wrong in [
             json!([{ "streamId": "a" }]),
             json!([{ "streamId": "a", "level": "write" }]),
+            json!([{ "streamId": "a", "level": "none" }, { "streamId": "a", "level": "read" }]),
             json!([{ "level": "read" }]),
             json!([{ "feature": "selfRevoke", "setting": "allowed" }]),
             json!(["a"]),

@@ -220,22 +220,33 @@ impl StreamsQuery {
     }
 }
 
-/// The same as a filter of changes, which have the ids of all streams above in `/data/streams`.
-pub(crate) fn streams_rule(queries: &[StreamsQuery]) -> Value {
-    let any_in = |ids: &[String]| json!({ "path": "/data/streams", "any_in": ids });
-    let one = |query: &StreamsQuery| {
-        let mut rules = Vec::new();
-        if !query.any.is_empty() && !query.any.iter().any(|id| id == "*") {
-            rules.push(any_in(&query.any));
-        }
-        let single = |id: &String| any_in(std::slice::from_ref(id));
-        rules.extend(query.all.iter().filter(|id| *id != "*").map(single));
-        if !query.not.is_empty() {
-            rules.push(json!({ "not": any_in(&query.not) }));
-        }
-        json!({ "and": rules })
-    };
-    json!({ "or": queries.iter().map(one).collect::<Vec<_>>() })
+/// The same as a filter of changes, which have the ids of all streams above in `/data/streams`; none when
+/// every change is meant.
+pub(crate) fn streams_rule(queries: &[StreamsQuery]) -> Option<Value> {
+    let rules: Option<Vec<_>> = queries.iter().map(query_rule).collect();
+    rules.filter(|rules| !rules.is_empty()).map(|rules| json!({ "or": rules }))
+}
+
+fn query_rule(query: &StreamsQuery) -> Option<Value> {
+    let is_all = |id: &String| id == "*";
+    let mut rules = Vec::new();
+    if !query.any.is_empty() && !query.any.iter().any(is_all) {
+        rules.push(any_in(&query.any));
+    }
+    let single = |id: &String| any_in(std::slice::from_ref(id));
+    rules.extend(query.all.iter().filter(|id| !is_all(id)).map(single));
+    if query.not.iter().any(is_all) {
+        // In no stream at all: nothing is.
+        rules.push(json!({ "path": "/data/streams", "exists": false }));
+    } else if !query.not.is_empty() {
+        rules.push(json!({ "not": any_in(&query.not) }));
+    }
+    (!rules.is_empty()).then(|| json!({ "and": rules }))
+}
+
+/// The filter of changes in one of these streams or below it.
+pub(crate) fn any_in<T: serde::Serialize>(ids: &[T]) -> Value {
+    json!({ "path": "/data/streams", "any_in": ids })
 }
 
 #[cfg(test)]

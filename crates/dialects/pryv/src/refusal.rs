@@ -134,6 +134,13 @@ impl Refusal {
             .with_data(json!({ "limit": limit }))
     }
 
+    /// 413: the answers to a batch are long enough; this call was not run.
+    pub(crate) fn answer_full() -> Self {
+        let message = "The answers to this batch are as long as they may be, and this call was not \
+                       run. Send it on its own, or in a smaller batch.";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-many-results", message)
+    }
+
     fn fields(fields: &[Field]) -> Self {
         let fault = |field: &Field| {
             let path = format!("#/{}", field.pointer.trim_start_matches('/'));

@@ -16,8 +16,7 @@ use tidings_core::{json, limits};
 use crate::params;
 use crate::refusal::Refusal;
 
-/// A request of which everything is read.
-#[derive(Debug)]
+/// A request of which everything is read. It has secrets, and so cannot be printed.
 pub(crate) struct Asked {
     pub(crate) method: Method,
     /// What follows `/pryv`, decoded; without empty ends.

@@ -5,7 +5,7 @@ use tidings_service::NamedFilter;
 
 use crate::access::Access;
 use crate::params::Reader;
-use crate::query::{EventFilter, StreamsQuery, streams_rule};
+use crate::query::{EventFilter, any_in, streams_rule};
 use crate::refusal::Refusal;
 use crate::tree::Tree;
 
@@ -63,7 +63,9 @@ fn of_events(query: &Map<String, Value>, access: &Access, tree: &Tree) -> Result
     let filter = EventFilter::read(&mut reader, query);
     reader.finish()?;
     filter.check(&access.permissions, tree)?;
-    let mut rules = vec![of_type("entry."), within(&filter.streams, access)];
+    let mut rules = vec![of_type("entry.")];
+    rules.extend(streams_rule(&filter.streams));
+    rules.extend(readable(access, tree)?);
     if !filter.types.is_empty() {
         rules.push(of_event_types(&filter.types));
     }
@@ -75,7 +77,10 @@ fn of_streams(query: &Map<String, Value>, access: &Access, tree: &Tree) -> Resul
     let filter = EventFilter::read(&mut reader, query);
     reader.finish()?;
     filter.check(&access.permissions, tree)?;
-    Ok(json!({ "and": [of_type("stream."), within(&filter.streams, access)] }))
+    let mut rules = vec![of_type("stream.")];
+    rules.extend(streams_rule(&filter.streams));
+    rules.extend(readable(access, tree)?);
+    Ok(json!({ "and": rules }))
 }
 
 fn of_accesses(query: &Map<String, Value>, access: &Access, tree: &Tree) -> Result<Value, Refusal> {
@@ -89,18 +94,16 @@ fn of_accesses(query: &Map<String, Value>, access: &Access, tree: &Tree) -> Resu
     let filter = EventFilter::read(&mut reader, &streams);
     reader.finish()?;
     filter.check(&access.permissions, tree)?;
-    let mut rules = vec![of_type("access.")];
-    if !filter.streams.is_empty() {
-        rules.push(streams_rule(&filter.streams));
+    if filter.streams.is_empty() && types.is_empty() && ids.is_empty() {
+        let why = "An accesses scope requires at least one of: streams, types, accessIds.";
+        return Err(Refusal::structure(why));
     }
+    let mut rules = vec![of_type("access.")];
+    rules.extend(streams_rule(&filter.streams));
     for (path, values) in [("/data/access/type", types), ("/data/access/id", ids)] {
         if !values.is_empty() {
             rules.push(json!({ "path": path, "in": values }));
         }
-    }
-    if rules.len() == 1 {
-        let why = "An accesses scope requires at least one of: streams, types, accessIds.";
-        return Err(Refusal::structure(why));
     }
     Ok(json!({ "and": rules }))
 }
@@ -109,20 +112,32 @@ fn of_type(prefix: &str) -> Value {
     json!({ "path": "/type", "prefix": prefix })
 }
 
-/// In the streams that are asked for; without a word on them, or with `*`, in those that the access can read.
-fn within(streams: &[StreamsQuery], access: &Access) -> Value {
-    let readable: Vec<_> =
-        access.permissions.readable_roots().into_iter().map(str::to_owned).collect();
-    let of_own = |ids: &[String]| match ids.iter().any(|id| id == "*") {
-        true => readable.clone(),
-        false => ids.to_vec(),
-    };
-    let own = StreamsQuery::any_of(readable.clone());
-    let asked: Vec<_> = streams
-        .iter()
-        .map(|query| StreamsQuery { any: of_own(&query.any), ..query.clone() })
-        .collect();
-    streams_rule(if asked.is_empty() { std::slice::from_ref(&own) } else { &asked })
+/// In the streams that the access can read, without those below that it cannot; none: it reads everything. What is
+/// both in a stream that it can read and in one below such that it cannot is left out.
+fn readable(access: &Access, tree: &Tree) -> Result<Option<Value>, Refusal> {
+    let permissions = &access.permissions;
+    let (roots, hidden) = (permissions.readable_roots(), permissions.hidden_roots());
+    if roots.is_empty() {
+        return Err(Refusal::permissions());
+    }
+    let (mut whole, mut rules) = (Vec::new(), Vec::new());
+    for root in roots {
+        // What is not there now may come below this one later.
+        let below = |id: &&str| root == "*" || tree.get(id).is_none() || tree.is_within(id, root);
+        let hidden: Vec<_> = hidden.iter().copied().filter(below).collect();
+        match (root, hidden.is_empty()) {
+            ("*", true) => return Ok(None),
+            (_, true) => whole.push(root),
+            ("*", false) => rules.push(json!({ "not": any_in(&hidden) })),
+            (_, false) => {
+                rules.push(json!({ "and": [any_in(&[root]), { "not": any_in(&hidden) }] }));
+            }
+        }
+    }
+    if !whole.is_empty() {
+        rules.push(any_in(&whole));
+    }
+    Ok(Some(json!({ "or": rules })))
 }
 
 fn of_event_types(types: &[String]) -> Value {

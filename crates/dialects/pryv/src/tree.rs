@@ -1,9 +1,10 @@
 //! The streams of an account: a forest, kept as one record for each stream.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use tidings_core::limits;
 
 /// One stream, as it is stored; on the wire it has its `children` too.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,6 +75,13 @@ impl Tree {
         self.ids().filter(|id| self.is_within(id, root)).collect()
     }
 
+    /// How many streams there are from this one to the deepest below it, both counted; a new one is 1.
+    pub(crate) fn height(&self, id: &str) -> usize {
+        let depth = |id: &str| self.lineage(id).len();
+        let deepest = self.descent(id).into_iter().map(depth).max();
+        deepest.map_or(1, |deepest| deepest + 1 - depth(id))
+    }
+
     /// Whether the stream or one above it is in the trash.
     pub(crate) fn is_trashed(&self, id: &str) -> bool {
         self.lineage(id).iter().any(|id| self.get(id).is_some_and(|stream| stream.trashed))
@@ -94,28 +102,33 @@ impl Tree {
     /// The streams under `parent` (none: everything) that `shown` lets through, each with its children,
     /// sorted by name. A stream whose parent is not shown stands at the top.
     pub(crate) fn nested(&self, parent: Option<&str>, shown: &dyn Fn(&Stream) -> bool) -> Value {
-        let visible = |id: &str| self.get(id).is_some_and(shown);
-        let tops = self.0.values().filter(|stream| match (parent, stream.parent_id.as_deref()) {
+        let visible: Vec<_> = self.0.values().filter(|stream| shown(stream)).collect();
+        let ids: BTreeSet<_> = visible.iter().map(|stream| stream.id.as_str()).collect();
+        let tops = visible.iter().filter(|stream| match (parent, stream.parent_id.as_deref()) {
             (Some(wanted), above) => above == Some(wanted),
             (None, None) => true,
-            (None, Some(above)) => !self.lineage(above).into_iter().any(visible),
+            (None, Some(above)) => !self.lineage(above).into_iter().any(|id| ids.contains(id)),
         });
-        self.level(tops.filter(|stream| shown(stream)).collect(), shown)
+        let mut below: BTreeMap<&str, Vec<&Stream>> = BTreeMap::new();
+        for &stream in &visible {
+            if let Some(above) = stream.parent_id.as_deref() {
+                below.entry(above).or_default().push(stream);
+            }
+        }
+        level(tops.copied().collect(), &below, limits::PRYV_STREAM_DEPTH_MAX)
     }
+}
 
-    fn level(&self, mut streams: Vec<&Stream>, shown: &dyn Fn(&Stream) -> bool) -> Value {
-        streams.sort_by_key(|stream| (stream.name.to_lowercase(), stream.id.as_str()));
-        let whole = |stream: &&Stream| {
-            let below = self
-                .0
-                .values()
-                .filter(|child| child.parent_id.as_deref() == Some(&stream.id) && shown(child));
-            let mut wire = json!(stream);
-            wire["children"] = self.level(below.collect(), shown);
-            wire
-        };
-        streams.iter().map(whole).collect()
-    }
+/// These streams with their children, no deeper than `depth`: a hand may have put them deeper or in a circle.
+fn level(mut streams: Vec<&Stream>, below: &BTreeMap<&str, Vec<&Stream>>, depth: usize) -> Value {
+    streams.sort_by_key(|stream| (stream.name.to_lowercase(), stream.id.as_str()));
+    let whole = |stream: &&Stream| {
+        let children = below.get(stream.id.as_str()).filter(|_| depth > 1);
+        let mut wire = json!(stream);
+        wire["children"] = level(children.cloned().unwrap_or_default(), below, depth - 1);
+        wire
+    };
+    streams.iter().map(whole).collect()
 }
 
 /// The identifier that a wish for one becomes: lower case letters, digits, `-`, `_`, and what else Pryv
@@ -176,8 +189,16 @@ pub(crate) mod tests {
         }
         assert_eq!(tree.descent("blood"), ["blood", "white-cells"]);
         assert_eq!(tree.reach(["steps", "blood"]), ["blood", "health", "steps"]);
+        for (id, height) in [("health", 3), ("blood", 2), ("work", 1), ("nowhere", 1)] {
+            assert_eq!(tree.height(id), height, "{id}");
+        }
         let circle = Tree::from_iter([stream("a", Some("b")), stream("b", Some("a"))]);
         assert_eq!(circle.lineage("a"), ["a", "b"]);
+        assert_eq!(
+            circle.nested(Some("a"), &|_| true)[0]["id"],
+            "b",
+            "a circle is not followed for ever"
+        );
     }
 
     #[test]

@@ -14,9 +14,9 @@ mod request;
 mod shape;
 mod triggers;
 
-use axum::Router;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use http::StatusCode;
 use tidings_core::format::{Format, Preset};
 use tidings_core::hook::{Coalesce, Grouping};
@@ -34,9 +34,12 @@ fn endpoints() -> Router<Service> {
     let event = get(events::get).put(events::update).patch(events::update).delete(events::delete);
     let meeting =
         get(meetings::get).put(meetings::update).patch(meetings::update).delete(meetings::delete);
+    let by_browser = post(oauth::init::connect)
+        .options(oauth::init::preflight)
+        .layer(Extension(oauth::init::Exchanges::new()));
     Router::new()
         .route("/oauth/init", get(oauth::init::url).options(oauth::init::preflight))
-        .route("/oauth/init/connect", post(oauth::init::connect).options(oauth::init::preflight))
+        .route("/oauth/init/connect", by_browser)
         .route("/{provider}/oauth", get(oauth::url))
         .route("/{provider}/connect", post(oauth::connect))
         .route("/{provider}/calendars", get(calendars::list))

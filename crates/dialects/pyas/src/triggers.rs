@@ -29,10 +29,10 @@ pub(crate) fn asks(trigger: &str, kind: &str) -> bool {
 }
 
 /// Calendar triggers are documented for Google only, event triggers for Google and Microsoft, account
-/// triggers for every provider.
+/// triggers for every provider; accounts that hold records are none of a calendar provider.
 pub(crate) fn documents(kind: &str, provider: &str) -> bool {
     match trigger_of(kind).and_then(|trigger| trigger.split_once('.')) {
-        Some(("account", _)) => true,
+        Some(("account", _)) => provider != "record",
         Some(("calendars", _)) => provider == "google",
         Some(("events", _)) => provider == "google" || provider == "microsoft",
         _ => false,
@@ -73,5 +73,8 @@ mod tests {
         }
         assert!(!(FORMAT.documents)(types::CALENDAR_UPDATED, "google"));
         assert!(!(FORMAT.documents)("invoice.paid", "google"));
+        for kind in [types::ACCOUNT_CONNECTED, types::ACCOUNT_INACTIVE, types::ACCOUNT_DELETED] {
+            assert!(!(FORMAT.documents)(kind, "record"), "{kind}");
+        }
     }
 }

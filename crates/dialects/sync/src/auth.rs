@@ -66,6 +66,14 @@ impl Presented {
         })
     }
 
+    /// The user that an API key acts as by its header.
+    pub(crate) fn id_user(&self) -> Option<&str> {
+        match self {
+            Self::Nothing => None,
+            Self::Secret { id_user, .. } => id_user.as_deref(),
+        }
+    }
+
     async fn caller(&self, service: &Service) -> Result<Caller, Refusal> {
         match self {
             Self::Nothing => Err(Refusal::unauthorized()),

@@ -63,13 +63,29 @@ impl Call {
         let secure = header("x-forwarded-proto").is_some_and(|proto| proto == "https");
         Ok(Self {
             method,
-            path: path.skip(1).map(str::to_owned).collect(),
+            path: path.skip(1).map(decoded).collect::<Result<_, _>>()?,
             params,
             presented,
             scheme: if secure { "https" } else { "http" },
             host: authority.or_else(|| header(HOST.as_str())).unwrap_or("localhost").to_owned(),
         })
     }
+}
+
+/// A segment of a path without its percent signs (RFC 3986 §2.1).
+fn decoded(segment: &str) -> Result<String, Refusal> {
+    let wrong = || Refusal::bad_request("the path is not percent-encoded UTF-8");
+    let mut parts = segment.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2).ok_or_else(wrong)?;
+        if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(wrong());
+        }
+        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| wrong())?);
+        bytes.extend(rest.as_bytes());
+    }
+    String::from_utf8(bytes).map_err(|_| wrong())
 }
 
 fn verb(method: &Method, headers: &HeaderMap) -> Result<Verb, Refusal> {

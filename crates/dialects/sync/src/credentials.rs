@@ -2,6 +2,7 @@
 //! at once, to show a masked username, and not kept: the data comes by the bulk API.
 
 use serde_json::{Map, Value, json};
+use tidings_core::clock::Timestamp;
 use tidings_core::id::UserId;
 use tidings_service::{Announcement, NewRecordAccount, RecordAccount};
 
@@ -65,7 +66,7 @@ fn view(holding: &Holding) -> Value {
         "dt_authorized": account.created_at.unix_seconds(),
         "dt_execute": executed,
         "dt_ready": executed,
-        "dt_refresh": null,
+        "dt_refresh": account.refreshed_at.map(Timestamp::unix_seconds),
         "dt_last_sync": null,
     })
 }

@@ -1,22 +1,26 @@
 //! Documents: announced when the application says that a job's are all there, then read by the announcement's
 //! UUID as a list, as their contents, or as one archive.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tidings_core::id::{AccountId, Bits96};
-use tidings_service::{Announcement, RecordAccount};
+use tidings_core::limits;
+use tidings_service::{Announcement, Record, RecordAccount};
 
 use crate::Desk;
 use crate::answer::{Answer, File};
 use crate::auth::Acting;
 use crate::call::{Call, Verb};
 use crate::holdings::{self, Details, DocumentEvent, Holding};
-use crate::listing::scan;
-use crate::objects::{Kind, Object};
+use crate::listing::{Shown, held};
+use crate::objects::{Kind, Object, size};
 use crate::params::Params;
 use crate::query::{Filters, Window};
+use crate::reading::{Narrow, Reading, Span};
 use crate::refusal::Refusal;
 use crate::route::nothing_here;
 use crate::wire::{of_uuid, uuid};
@@ -29,19 +33,23 @@ pub(crate) async fn completed(desk: &Desk, call: &Call) -> Result<Answer, Refusa
     if call.method != Verb::Post {
         return Err(nothing_here());
     }
-    let id_job = call.params.text("id_job")?;
+    let id_job = id_job(&call.params)?;
     let failed = call.params.number("failed")?.unwrap_or(0);
     let id_credential = call.params.text("id_credential")?;
     let holding = holdings::one(desk, &acting, &id_credential).await?;
-    let total = of_job(desk, &acting, &holding, &id_job).await?.len();
+    let brought = brought(desk, &acting, &holding, &id_job).await?;
     let mut tag = [0; 4];
     desk.service.ids().fill(&mut tag);
     let uuid = uuid(holding.account.id.0, u32::from_be_bytes(tag));
     let turn = desk.upserting.lock().await;
     let Holding { account, mut details } = holdings::one(desk, &acting, &id_credential).await?;
     let mut data = told(&account, &details, &id_job);
-    data["documents"] = json!({ "uuid": uuid, "total": total, "failed": failed });
-    details.remember_documents(DocumentEvent { uuid: uuid.clone(), id_job });
+    let Brought { total, first, last, largest } = brought;
+    // So many of them are within what one answer shows, whatever they are.
+    let page = (limits::SYNC_ANSWER_BYTES_MAX / largest.max(1)) as u64;
+    let page = page.clamp(1, limits::SYNC_DOCUMENTS_PAGE);
+    data["documents"] = json!({ "uuid": uuid, "total": total, "failed": failed, "page": page });
+    details.remember_documents(DocumentEvent { uuid: uuid.clone(), id_job, total, first, last });
     let outcome = if failed == 0 { "documents.success" } else { "documents.failed" };
     let announced = ["documents.completed", outcome].map(|kind| Announcement {
         kind: kind.to_owned(),
@@ -96,39 +104,97 @@ pub(crate) async fn of_event(
     })?;
     let uuid = uuid.to_ascii_lowercase();
     let event = holding.details.document_events.iter().find(|event| event.uuid == uuid);
-    let id_job = event.ok_or_else(unknown)?.id_job.clone();
-    let found = of_job(desk, &acting, &holding, &id_job).await?;
-    let skip = usize::try_from(window.skip).unwrap_or(usize::MAX);
-    let found: Vec<Object> = found.into_iter().skip(skip).take(window.limit).collect();
+    let event = event.ok_or_else(unknown)?;
+    let whole = window.clone().whole();
+    let window = if shape.is_empty() { &window } else { &whole };
+    let found = of_page(desk, &acting, &holding, event, window).await?;
     match shape {
-        [] => {
-            let shown: Vec<_> = found.into_iter().map(|object| window.keep_of(object)).collect();
-            Answer::of(&shown)
-        }
+        [] => Answer::of(&found),
         ["json"] => Answer::of(&found.iter().map(parsed).collect::<Vec<_>>()),
-        ["zip"] => archive(&found),
+        ["zip"] => archive(found),
         _ => Err(nothing_here()),
     }
 }
 
-/// The documents that a job brought.
-async fn of_job(
+/// The id of a job: of one of ours, or one that the application made up. It is written into URLs.
+fn id_job(params: &Params) -> Result<String, Refusal> {
+    let id = params.text("id_job")?;
+    let most = limits::SYNC_ID_JOB_CHARS_MAX;
+    let is_good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if id.len() <= most && id.bytes().all(is_good) {
+        return Ok(id);
+    }
+    let why = format!("must have at most {most} letters, digits, hyphens and underscores");
+    Err(Refusal::field("id_job", why))
+}
+
+/// What a job brought.
+#[derive(Default)]
+struct Brought {
+    total: u64,
+    /// The least and the greatest ordinal.
+    first: u64,
+    last: u64,
+    /// Bytes of the largest.
+    largest: usize,
+}
+
+async fn brought(
     desk: &Desk,
     acting: &Acting,
     holding: &Holding,
     id_job: &str,
+) -> Result<Brought, Refusal> {
+    let filters = of_job(id_job)?;
+    let mut brought = Brought::default();
+    for (holding, held) in held(desk, acting, Kind::Document, std::slice::from_ref(holding)).await?
+    {
+        let count = |record: Record| {
+            let object = Kind::Document.listed(holding, &record);
+            if filters.hold(&object) {
+                let Brought { total, first, last, largest } = &mut brought;
+                *first = if *total == 0 { record.ordinal } else { record.ordinal.min(*first) };
+                *last = record.ordinal.max(*last);
+                *largest = size(&object).max(*largest);
+                *total += 1;
+            }
+            Ok(true)
+        };
+        let narrow = filters.narrow(Kind::Document, holding, held);
+        let span = Span { after: 0, until: held };
+        Reading::new(desk, acting, Kind::Document).each(holding, span, narrow, count).await?;
+    }
+    Ok(brought)
+}
+
+/// The documents of an announcement that a window shows.
+async fn of_page(
+    desk: &Desk,
+    acting: &Acting,
+    holding: &Holding,
+    event: &DocumentEvent,
+    window: &Window,
 ) -> Result<Vec<Object>, Refusal> {
+    let filters = of_job(&event.id_job)?;
+    let mut span = Span { after: event.first.saturating_sub(1), until: event.last };
+    let mut shown = Shown::new(window, window.skip);
+    if span.until - span.after == event.total {
+        // Nothing else is among them: the page begins where it is counted to.
+        span.after = span.after.saturating_add(window.skip);
+        shown = Shown::new(window, 0);
+    }
+    let take = |record: Record| {
+        let object = Kind::Document.listed(holding, &record);
+        if filters.hold(&object) { shown.take(object) } else { Ok(true) }
+    };
+    Reading::new(desk, acting, Kind::Document).each(holding, span, Narrow::default(), take).await?;
+    Ok(shown.listed)
+}
+
+fn of_job(id_job: &str) -> Result<Filters, Refusal> {
     let mut wanted = Params::default();
     wanted.0.insert("id_job".into(), id_job.into());
-    let filters = Filters::read(Kind::Document, &wanted)?;
-    let mut found = Vec::new();
-    let holdings = std::slice::from_ref(holding);
-    scan(desk, acting, Kind::Document, holdings, &filters, |object| {
-        found.push(object);
-        true
-    })
-    .await?;
-    Ok(found)
+    Filters::read(Kind::Document, &wanted)
 }
 
 fn text(object: &Object, name: &str) -> Option<String> {
@@ -151,19 +217,28 @@ fn parsed(object: &Object) -> Value {
 }
 
 /// All contents in one archive, each under the document's file name, or its id where that is missing or taken.
-fn archive(found: &[Object]) -> Result<Answer, Refusal> {
-    let mut entries: Vec<(String, Vec<u8>)> = Vec::new();
+fn archive(found: Vec<Object>) -> Result<Answer, Refusal> {
+    let mut taken = BTreeSet::new();
+    let mut entries = Vec::with_capacity(found.len());
     for object in found {
-        let id = text(object, Kind::Document.id_name()).unwrap_or_default();
-        let file = text(object, "file").map(|file| plain(&file)).filter(|file| !file.is_empty());
-        let is_taken = |name: &String| entries.iter().any(|(taken, _)| taken == name);
-        let name = file.filter(|file| !is_taken(file)).unwrap_or_else(|| plain(&id));
-        entries.push((name, content(object)));
+        let id = text(&object, Kind::Document.id_name()).unwrap_or_default();
+        let file = text(&object, "file").unwrap_or_default();
+        entries.push((free_name(&mut taken, [plain(&file), plain(&id)]), content(&object)));
     }
     let archive = zip::stored(&entries)
         .ok_or_else(|| Refusal::bad_request("the archive is too large; ask for a smaller limit"))?;
     let content_type = "application/zip".to_owned();
     Ok(Answer::File(File { content_type, content: Bytes::from(archive) }))
+}
+
+/// The first of these names that is one and is not taken, else the last with a number in front.
+fn free_name(taken: &mut BTreeSet<String>, names: [String; 2]) -> String {
+    let last = names[1].clone();
+    let numbered = (2..).map(|number: u32| format!("{number}-{last}"));
+    let mut names = names.into_iter().filter(|name| !name.is_empty()).chain(numbered);
+    let free = names.find(|name| !taken.contains(name)).unwrap_or(last);
+    taken.insert(free.clone());
+    free
 }
 
 /// A file name that stays in the folder in which it is unpacked.
@@ -177,6 +252,44 @@ fn plain(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_files_of_an_archive_have_one_name() {
+        let mut taken = BTreeSet::new();
+        for (file, id, name) in [
+            ("a.xml", "d1", "a.xml"),
+            ("a.xml", "d2", "d2"),
+            ("d3", "d4", "d3"),
+            ("a.xml", "d3", "2-d3"),
+            ("2-d3", "d3", "3-d3"),
+            ("", "d5", "d5"),
+            ("", "", "2-"),
+            ("", "", "3-"),
+        ] {
+            let found = free_name(&mut taken, [file.to_owned(), id.to_owned()]);
+            assert_eq!(found, name, "{file} {id}");
+        }
+    }
+
+    #[test]
+    fn the_id_of_a_job_is_short_and_fits_into_a_url() {
+        let long = "a".repeat(limits::SYNC_ID_JOB_CHARS_MAX + 1);
+        for (id, is_good) in [
+            ("5e793889b783081dd61de29c", true),
+            ("5e793889-b783_x", true),
+            (&long[1..], true),
+            (&long, false),
+            ("", false),
+            ("a b", false),
+            ("a&limit=1", false),
+            ("a,b", false),
+            ("\u{e9}", false),
+        ] {
+            let mut params = Params::default();
+            params.0.insert("id_job".into(), id.into());
+            assert_eq!(id_job(&params).is_ok(), is_good, "{id}");
+        }
+    }
 
     #[test]
     fn a_file_name_leads_nowhere_else() {

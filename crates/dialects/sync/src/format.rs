@@ -8,16 +8,14 @@ use serde_json::{Value, json};
 use tidings_core::change::{Change, types};
 use tidings_core::format::{Format, Preset, RenderError, RenderInput, Rendered};
 use tidings_core::hook::{DisableRule, Grouping};
+use tidings_core::limits;
 
 use crate::wire::{ENVIRONMENT, spaced, uuid};
 use content::Content;
 
-/// Failed notifications in a row after which a webhook is disabled; the documented sample has this many.
-const FAILURES_MAX: u64 = 1_001;
-
 /// What is known of how Sync serves webhooks: one that fails for long is disabled.
 const PRESET: Preset = Preset {
-    disable: Some(DisableRule { failing_ms: None, failures: Some(FAILURES_MAX) }),
+    disable: Some(DisableRule { failing_ms: None, failures: Some(limits::SYNC_FAILURES_MAX) }),
     ..Preset::PLAIN
 };
 

@@ -1,5 +1,8 @@
 //! The credentials that a call is about: record accounts of Tidings, with what Sync keeps in their details.
 
+use std::collections::BTreeSet;
+
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tidings_core::id::AccountId;
@@ -21,8 +24,7 @@ pub(crate) struct Holding {
 }
 
 /// What Sync keeps in a record account's details. Login data is not among it.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) id_site: Option<String>,
@@ -45,12 +47,12 @@ pub(crate) struct Details {
 }
 
 /// A pull.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(default)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Job {
     pub(crate) id_job: String,
     pub(crate) id_job_uuid: String,
     /// When it was asked for, ms since the Unix epoch.
+    #[serde(default)]
     pub(crate) at: i64,
 }
 
@@ -61,20 +63,43 @@ pub(crate) struct DocumentEvent {
     pub(crate) uuid: String,
     /// The job whose documents they are.
     pub(crate) id_job: String,
+    /// How many.
+    pub(crate) total: u64,
+    /// Ordinal of the first of them.
+    pub(crate) first: u64,
+    /// Ordinal of the last.
+    pub(crate) last: u64,
 }
 
 impl Details {
-    /// Reads an account's details; the application may have written anything there.
+    /// Reads an account's details; the application may have written anything there, and what does not fit is
+    /// as if it were not there.
     pub(crate) fn of(value: &Value) -> Self {
-        serde_json::from_value(value.clone()).unwrap_or_else(|_| Self {
-            others: value.as_object().cloned().unwrap_or_default(),
-            ..Self::default()
-        })
+        let mut others = value.as_object().cloned().unwrap_or_default();
+        let mut text = |name: &str| match others.remove(name) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        };
+        Self {
+            id_site: text("id_site"),
+            id_site_organization: text("id_site_organization"),
+            id_site_organization_type: text("id_site_organization_type"),
+            username: text("username"),
+            jobs: entries(others.remove("jobs")),
+            document_events: entries(others.remove("document_events")),
+            others,
+        }
     }
 
     /// The reverse of [`Details::of`].
     pub(crate) fn to_value(&self) -> Value {
         serde_json::to_value(self).expect("details are texts, numbers and JSON")
+    }
+
+    /// When the first of these jobs was asked for, ms since the Unix epoch; `None` unless all are known.
+    pub(crate) fn asked_for(&self, ids: &BTreeSet<String>) -> Option<i64> {
+        let at = |id: &String| self.jobs.iter().find(|job| job.id_job == *id).map(|job| job.at);
+        ids.iter().map(at).collect::<Option<Vec<_>>>()?.into_iter().min()
     }
 
     /// Remembers a job, and forgets the oldest beyond [`limits::SYNC_JOBS_KEPT`].
@@ -90,6 +115,12 @@ impl Details {
         let surplus = self.document_events.len().saturating_sub(limits::SYNC_JOBS_KEPT);
         self.document_events.drain(..surplus);
     }
+}
+
+/// Those of a list's entries that can be read.
+fn entries<T: DeserializeOwned>(value: Option<Value>) -> Vec<T> {
+    let Some(Value::Array(entries)) = value else { return Vec::new() };
+    entries.into_iter().filter_map(|entry| serde_json::from_value(entry).ok()).collect()
 }
 
 impl From<RecordAccount> for Holding {
@@ -126,19 +157,15 @@ impl Holding {
         })
     }
 
-    /// Whether the filters on sites hold.
-    fn is_wanted(&self, params: &Params) -> Result<bool, Refusal> {
-        for (name, have) in [
-            ("id_site", &self.details.id_site),
-            ("id_site_organization", &self.details.id_site_organization),
-            ("id_site_organization_type", &self.details.id_site_organization_type),
-        ] {
-            let wanted = params.list(name)?;
-            if !wanted.is_empty() && !have.as_ref().is_some_and(|have| wanted.contains(have)) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+    /// Whether filters on the site, its organization and the type of that hold; an empty one does.
+    fn is_at(&self, wanted: &[BTreeSet<String>; 3]) -> bool {
+        let Details { id_site, id_site_organization, id_site_organization_type, .. } =
+            &self.details;
+        let own = [id_site, id_site_organization, id_site_organization_type];
+        let holds = |(wanted, own): (&BTreeSet<String>, &Option<String>)| {
+            wanted.is_empty() || own.as_ref().is_some_and(|own| wanted.contains(own))
+        };
+        wanted.iter().zip(own).all(holds)
     }
 }
 
@@ -158,7 +185,12 @@ pub(crate) async fn all(
     acting: &Acting,
     params: &Params,
 ) -> Result<Vec<Holding>, Refusal> {
-    let mut found = Vec::new();
+    let sites = [
+        params.set("id_site")?,
+        params.set("id_site_organization")?,
+        params.set("id_site_organization_type")?,
+    ];
+    let mut found: Vec<Holding> = Vec::new();
     let named = params.list("id_credential")?;
     for id in &named {
         found.push(one(desk, acting, id).await?);
@@ -176,11 +208,6 @@ pub(crate) async fn all(
             return Err(Refusal::field("id_credential", why));
         }
     }
-    let mut wanted = Vec::with_capacity(found.len());
-    for holding in found {
-        if holding.is_wanted(params)? {
-            wanted.push(holding);
-        }
-    }
-    Ok(wanted)
+    found.retain(|holding| holding.is_at(&sites));
+    Ok(found)
 }

@@ -1,5 +1,5 @@
 //! `/v1/jobs/{id}/status`: how far a pull is. Tidings asks nobody for data: a job is through when the
-//! application has brought some since it was asked for.
+//! application has ended a bulk job, or written something, since it was asked for.
 
 use serde_json::{Value, json};
 use tidings_core::clock::Timestamp;
@@ -48,13 +48,17 @@ pub(crate) async fn answer(
     }
 }
 
-/// Whether anything that the credential holds was brought since the job was asked for.
+/// Whether a bulk job ended since the job was asked for, which may have found nothing new, or anything that the
+/// credential holds was written.
 async fn is_through(
     desk: &Desk,
     acting: &Acting,
     holding: &Holding,
     job: &Job,
 ) -> Result<bool, Refusal> {
+    if holding.account.refreshed_at.is_some_and(|at| at.0 >= job.at) {
+        return Ok(true);
+    }
     let query = RecordQuery {
         order: RecordOrder::Modified,
         from: None,
@@ -62,6 +66,7 @@ async fn is_through(
         modified_since: Some(Timestamp(job.at)),
         deleted: Deleted::With,
         skip: 0,
+        after: None,
         limit: 1,
     };
     for kind in [Kind::Account, Kind::Transaction, Kind::Attachment, Kind::Document] {

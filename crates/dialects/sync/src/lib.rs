@@ -16,6 +16,7 @@ mod listing;
 mod objects;
 mod params;
 mod query;
+mod reading;
 mod refusal;
 mod route;
 mod sessions;

@@ -2,15 +2,15 @@
 //! that the last page costs what the first does; filters look at the records one after another, bounded.
 
 use tidings_core::limits;
-use tidings_service::{Deleted, Record, RecordOrder, RecordQuery};
 
 use crate::Desk;
 use crate::answer::Answer;
 use crate::auth::Acting;
 use crate::holdings::{self, Holding};
-use crate::objects::{Kind, Object};
+use crate::objects::{Kind, Object, size};
 use crate::params::Params;
 use crate::query::{Filters, Window};
+use crate::reading::{Narrow, Reading, Span};
 use crate::refusal::Refusal;
 
 /// Answers a list call.
@@ -23,15 +23,14 @@ pub(crate) async fn list(
     let window = Window::read(params)?;
     let filters = Filters::read(kind, params)?;
     let holdings = holdings::all(desk, acting, params).await?;
-    let listed = if filters.is_empty() {
-        page(desk, acting, kind, &holdings, &window).await?
+    let mut shown = Shown::new(&window, window.skip);
+    if filters.is_empty() {
+        shown.skip = 0;
+        page(desk, acting, kind, &holdings, &mut shown).await?;
     } else {
-        let mut found = Found { skip: window.skip, limit: window.limit, listed: Vec::new() };
-        scan(desk, acting, kind, &holdings, &filters, |object| found.take(object)).await?;
-        found.listed
-    };
-    let listed: Vec<_> = listed.into_iter().map(|object| window.keep_of(object)).collect();
-    Answer::of(&listed)
+        scan(desk, acting, kind, &holdings, &filters, |object| shown.take(object)).await?;
+    }
+    Answer::of(&shown.listed)
 }
 
 /// The items of a window over the records of all holdings, as if they were one list.
@@ -40,42 +39,55 @@ async fn page(
     acting: &Acting,
     kind: Kind,
     holdings: &[Holding],
-    window: &Window,
-) -> Result<Vec<Object>, Refusal> {
-    let (mut listed, mut skip) = (Vec::new(), window.skip);
-    for holding in holdings {
-        let missing = window.limit - listed.len();
-        if missing == 0 {
-            break;
-        }
-        let held = held(desk, acting, kind, holding).await?;
+    shown: &mut Shown<'_>,
+) -> Result<(), Refusal> {
+    let mut reading = Reading::new(desk, acting, kind);
+    let (mut skip, mut left) = (shown.window.skip, shown.window.limit as u64);
+    for (holding, held) in held(desk, acting, kind, holdings).await? {
         if skip >= held {
             skip -= held;
             continue;
         }
-        let records = records(desk, acting, kind, holding, skip, missing).await?;
-        skip = 0;
-        listed.extend(records.iter().map(|record| kind.listed(holding, record)));
+        let span = Span { after: skip, until: held.min(skip.saturating_add(left)) };
+        (skip, left) = (0, left - (span.until - span.after));
+        let take = |record| shown.take(kind.listed(holding, &record));
+        reading.each(holding, span, Narrow::default(), take).await?;
+        if left == 0 {
+            break;
+        }
     }
-    Ok(listed)
+    Ok(())
 }
 
-/// Those of the matching items that a window shows.
-struct Found {
+/// The items that an answer shows.
+pub(crate) struct Shown<'w> {
+    window: &'w Window,
     skip: u64,
-    limit: usize,
-    listed: Vec<Object>,
+    bytes: usize,
+    pub(crate) listed: Vec<Object>,
 }
 
-impl Found {
-    /// Takes a matching item; whether more are wanted.
-    fn take(&mut self, object: Object) -> bool {
+impl<'w> Shown<'w> {
+    /// Nothing yet, of what comes after the first `skip`.
+    pub(crate) fn new(window: &'w Window, skip: u64) -> Self {
+        Self { window, skip, bytes: 0, listed: Vec::new() }
+    }
+
+    /// Takes an item that is asked for; whether more are wanted.
+    pub(crate) fn take(&mut self, object: Object) -> Result<bool, Refusal> {
         if self.skip > 0 {
             self.skip -= 1;
-        } else if self.listed.len() < self.limit {
+        } else if self.listed.len() < self.window.limit {
+            let object = self.window.keep_of(object);
+            self.bytes += size(&object);
+            if self.bytes > limits::SYNC_ANSWER_BYTES_MAX {
+                let most = limits::SYNC_ANSWER_BYTES_MAX;
+                let why = format!("must be smaller: these items have more than {most} bytes");
+                return Err(Refusal::field("limit", why));
+            }
             self.listed.push(object);
         }
-        self.listed.len() < self.limit
+        Ok(self.listed.len() < self.window.limit)
     }
 }
 
@@ -86,82 +98,53 @@ pub(crate) async fn scan(
     kind: Kind,
     holdings: &[Holding],
     filters: &Filters,
-    mut take: impl FnMut(Object) -> bool,
+    mut take: impl FnMut(Object) -> Result<bool, Refusal>,
 ) -> Result<(), Refusal> {
-    let mut looked_at = 0;
-    for holding in holdings {
-        if let Some(ids) = filters.ids(kind) {
+    let mut reading = Reading::new(desk, acting, kind);
+    if let Some(ids) = filters.ids(kind) {
+        for holding in holdings {
             for id in ids {
-                let found = desk
-                    .service
-                    .record(&acting.caller, holding.account.id, kind.collection(), id)
-                    .await?;
+                let found = reading.one(holding, id).await?;
                 let object = found.map(|record| kind.listed(holding, &record));
                 if let Some(object) = object.filter(|object| filters.hold(object))
-                    && !take(object)
+                    && !take(object)?
                 {
                     return Ok(());
                 }
             }
-            continue;
         }
-        let mut skip = 0;
-        loop {
-            let most = limits::RECORD_PAGE_MAX as usize;
-            let records = records(desk, acting, kind, holding, skip, most).await?;
-            looked_at += records.len() as u64;
-            if looked_at > limits::SYNC_SCAN_MAX {
-                return Err(too_many());
-            }
-            let Some(last) = records.last() else { break };
-            skip = last.ordinal;
-            for record in &records {
-                let object = kind.listed(holding, record);
-                if filters.hold(&object) && !take(object) {
-                    return Ok(());
-                }
-            }
+        return Ok(());
+    }
+    for (holding, held) in held(desk, acting, kind, holdings).await? {
+        let offer = |record| {
+            let object = kind.listed(holding, &record);
+            if filters.hold(&object) { take(object) } else { Ok(true) }
+        };
+        let (span, narrow) = (Span { after: 0, until: held }, filters.narrow(kind, holding, held));
+        if !reading.each(holding, span, narrow, offer).await? {
+            break;
         }
     }
     Ok(())
 }
 
-fn too_many() -> Refusal {
-    let most = limits::SYNC_SCAN_MAX;
-    Refusal::bad_request(format!(
-        "these filters look at each item, and there are more than {most}; name one credential, or read \
-         pages with limit and skip"
-    ))
-}
-
-/// How many items a holding has, deleted ones included: as many as its greatest ordinal.
-pub(crate) async fn held(
+/// How many items each holding has, deleted ones included: as many as its greatest ordinal. Those that have
+/// none are left out.
+pub(crate) async fn held<'h>(
     desk: &Desk,
     acting: &Acting,
     kind: Kind,
-    holding: &Holding,
-) -> Result<u64, Refusal> {
-    let counts = desk.service.record_counts(&acting.caller, holding.account.id).await?;
-    Ok(counts.get(kind.collection()).copied().unwrap_or(0))
-}
-
-async fn records(
-    desk: &Desk,
-    acting: &Acting,
-    kind: Kind,
-    holding: &Holding,
-    skip: u64,
-    limit: usize,
-) -> Result<Vec<Record>, Refusal> {
-    let query = RecordQuery {
-        order: RecordOrder::Ordinal,
-        from: None,
-        to: None,
-        modified_since: None,
-        deleted: Deleted::With,
-        skip,
-        limit: u32::try_from(limit).unwrap_or(limits::RECORD_PAGE_MAX),
-    };
-    let account = holding.account.id;
-    Ok(desk.service.records(&acting.caller, account, kind.collection(), &query).await?)
+    holdings: &'h [Holding],
+) -> Result<Vec<(&'h Holding, u64)>, Refusal> {
+    if let [holding] = holdings {
+        let counts = desk.service.record_counts(&acting.caller, holding.account.id).await?;
+        return Ok(counts
+            .get(kind.collection())
+            .map(|held| (holding, *held))
+            .into_iter()
+            .collect());
+    }
+    let totals = desk.service.record_totals(&acting.caller, acting.user, kind.collection()).await?;
+    let of = |holding: &'h Holding| totals.get(&holding.account.id).map(|held| (holding, *held));
+    Ok(holdings.iter().filter_map(of).collect())
 }

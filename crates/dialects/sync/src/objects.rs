@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-use tidings_service::Record;
+use tidings_service::{Deleted, Record};
 
 use crate::holdings::Holding;
 
@@ -41,6 +41,17 @@ impl Kind {
             Self::Attachment => "id_attachment",
             Self::Document => "id_document",
         }
+    }
+
+    /// The field with the time of the last change.
+    pub(crate) fn refreshed(self) -> &'static str {
+        if self == Self::Document { "dt_refreshed" } else { "dt_refresh" }
+    }
+
+    /// Whether lists have what was deleted, marked as such: a bank account has no documented mark, so it is left
+    /// out.
+    pub(crate) fn tombstones(self) -> Deleted {
+        if self == Self::Account { Deleted::Without } else { Deleted::With }
     }
 
     /// The documented filters on ids.
@@ -147,8 +158,7 @@ impl Kind {
         for (name, id) in sites {
             set(name, raw(id));
         }
-        let refreshed = if self == Self::Document { "dt_refreshed" } else { "dt_refresh" };
-        set(refreshed, raw(&record.modified_at.unix_seconds()));
+        set(self.refreshed(), raw(&record.modified_at.unix_seconds()));
         if let Some(deleted_at) = record.deleted_at {
             set("is_deleted", raw(&1));
             set("dt_deleted", raw(&deleted_at.unix_seconds()));
@@ -176,6 +186,11 @@ impl Kind {
             offer(name, literal(value));
         }
     }
+}
+
+/// About how many bytes an item has on the wire.
+pub(crate) fn size(object: &Object) -> usize {
+    object.iter().map(|(name, value)| name.len() + value.get().len() + 4).sum()
 }
 
 /// A value as JSON text.

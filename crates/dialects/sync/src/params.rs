@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
+use tidings_core::limits;
 
 use crate::refusal::Refusal;
 
@@ -56,7 +57,8 @@ impl Params {
         }
     }
 
-    /// Texts, each once: an array, or one text with commas. Empty when the parameter is not there.
+    /// Texts, each once: an array, or one text with commas; at most [`limits::SYNC_VALUES_MAX`]. Empty when the
+    /// parameter is not there.
     pub(crate) fn list(&self, name: &str) -> Result<Vec<String>, Refusal> {
         let wrong = || Refusal::field(name, "must be a list of texts");
         let given: Vec<String> = match self.get(name) {
@@ -75,8 +77,17 @@ impl Params {
             }
             Some(_) => return Err(wrong()),
         };
+        if given.len() > limits::SYNC_VALUES_MAX {
+            let most = limits::SYNC_VALUES_MAX;
+            return Err(Refusal::field(name, format!("must have at most {most} values")));
+        }
         let mut seen = BTreeSet::new();
         Ok(given.into_iter().filter(|text| seen.insert(text.clone())).collect())
+    }
+
+    /// The same, to look values up in.
+    pub(crate) fn set(&self, name: &str) -> Result<BTreeSet<String>, Refusal> {
+        Ok(self.list(name)?.into_iter().collect())
     }
 
     /// An object.
@@ -124,6 +135,18 @@ mod tests {
         assert_eq!(params.list("b").unwrap(), ["x", "1"]);
         assert_eq!(params.list("absent").unwrap(), [""; 0]);
         assert!(params.list("c").is_err() && params.list("d").is_err());
+    }
+
+    #[test]
+    fn a_list_has_a_bounded_number_of_values() {
+        let most = limits::SYNC_VALUES_MAX;
+        for count in [most, most + 1] {
+            let texts: Vec<String> = (0..count).map(|n| n.to_string()).collect();
+            let params = params(json!({"text": texts.join(","), "array": texts}));
+            for name in ["text", "array"] {
+                assert_eq!(params.list(name).is_ok(), count == most, "{name} {count}");
+            }
+        }
     }
 
     #[test]

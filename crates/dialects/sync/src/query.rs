@@ -1,13 +1,16 @@
 //! What a list call asks for: filters, the window of the list, and the fields of each item.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tidings_core::clock::Timestamp;
 use tidings_core::limits;
 
+use crate::holdings::Holding;
 use crate::objects::{Kind, Object};
 use crate::params::Params;
+use crate::reading::Narrow;
 use crate::refusal::Refusal;
 
 /// The piece of a list that is wanted, and the fields of its items.
@@ -43,6 +46,11 @@ impl Window {
         })
     }
 
+    /// The same piece, with all fields.
+    pub(crate) fn whole(self) -> Self {
+        Self { fields: Vec::new(), ..self }
+    }
+
     fn keeps(&self, name: &str) -> bool {
         self.fields.is_empty() || self.fields.iter().any(|field| field == name)
     }
@@ -72,7 +80,7 @@ impl Window {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filters {
     /// Fields whose value must be one of these texts.
-    one_of: Vec<(&'static str, Vec<String>)>,
+    one_of: Vec<(&'static str, BTreeSet<String>)>,
     /// Fields whose flag must be this.
     flags: Vec<(&'static str, bool)>,
     /// Whether there must be attachments, or must be none.
@@ -80,9 +88,9 @@ pub(crate) struct Filters {
     /// Times from the first and to the second, both included, s.
     spans: Vec<(&'static str, Option<u64>, Option<u64>)>,
     /// At least one of these keywords, when there are any.
-    keywords: Vec<String>,
+    keywords: BTreeSet<String>,
     /// None of these.
-    skip_keywords: Vec<String>,
+    skip_keywords: BTreeSet<String>,
 }
 
 impl Filters {
@@ -90,12 +98,12 @@ impl Filters {
     /// they are the same for all that a credential holds.
     pub(crate) fn read(kind: Kind, params: &Params) -> Result<Self, Refusal> {
         let mut filters = Self {
-            keywords: params.list("keywords")?,
-            skip_keywords: params.list("skip_keywords")?,
+            keywords: params.set("keywords")?,
+            skip_keywords: params.set("skip_keywords")?,
             ..Self::default()
         };
         for name in kind.id_filters() {
-            let values = params.list(name)?;
+            let values = params.set(name)?;
             if !values.is_empty() {
                 // The id under which V3 points to the documents of a job is the job's.
                 let field = if *name == "id_job_webhook" { "id_job" } else { *name };
@@ -109,7 +117,7 @@ impl Filters {
         }
         filters.has_attachment = params.flag("has_attachment")?;
         for (field, from, to) in [
-            ("dt_refresh", "dt_refresh_from", "dt_refresh_to"),
+            (kind.refreshed(), "dt_refresh_from", "dt_refresh_to"),
             ("dt_transaction", "dt_transaction_from", "dt_transaction_to"),
         ] {
             let (from, to) = (params.number(from)?, params.number(to)?);
@@ -131,9 +139,32 @@ impl Filters {
     }
 
     /// The only ids that can hold, when the filter on the items' own id is given.
-    pub(crate) fn ids(&self, kind: Kind) -> Option<&[String]> {
-        let own = self.one_of.iter().find(|(name, _)| *name == kind.id_name());
-        own.map(|(_, ids)| ids.as_slice())
+    pub(crate) fn ids(&self, kind: Kind) -> Option<&BTreeSet<String>> {
+        self.values(kind.id_name())
+    }
+
+    fn values(&self, field: &str) -> Option<&BTreeSet<String>> {
+        self.one_of.iter().find(|(name, _)| *name == field).map(|(_, values)| values)
+    }
+
+    /// What the store can leave out of `held` items of a holding before these filters look at them.
+    pub(crate) fn narrow(&self, kind: Kind, holding: &Holding, held: u64) -> Narrow {
+        let span = |field| self.spans.iter().find(|(name, ..)| *name == field);
+        let refreshed = span(kind.refreshed()).and_then(|(_, from, _)| *from).map(ms);
+        // A job's documents came after it was asked for.
+        let jobs = self.values("id_job").filter(|_| kind == Kind::Document);
+        let asked = jobs.and_then(|jobs| holding.details.asked_for(jobs));
+        let asked = asked.map(|at| at.saturating_sub(limits::SYNC_CLOCK_SLACK_MS));
+        // A transaction may say when it was in its body only, so where all can be looked at, they are.
+        let dated = span("dt_transaction")
+            .filter(|_| kind == Kind::Transaction && held > limits::SYNC_SCAN_MAX);
+        Narrow {
+            since: refreshed.max(asked).map(Timestamp),
+            starts: dated.map(|(_, from, to)| {
+                let before = to.map_or(i64::MAX, |to| ms(to.saturating_add(1)));
+                (from.map_or(i64::MIN, ms), before)
+            }),
+        }
     }
 
     /// Whether an item is asked for.
@@ -149,6 +180,11 @@ impl Filters {
             && (self.skip_keywords.is_empty()
                 || !keywords().iter().any(|k| self.skip_keywords.contains(k)))
     }
+}
+
+/// Unix seconds in ms; what is beyond all times is the last of them.
+fn ms(seconds: u64) -> i64 {
+    i64::try_from(seconds).map_or(i64::MAX, |seconds| seconds.saturating_mul(1000))
 }
 
 fn value(object: &BTreeMap<String, Box<RawValue>>, name: &str) -> Value {

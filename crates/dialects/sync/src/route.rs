@@ -33,7 +33,7 @@ async fn answer(desk: &Desk, call: &Call) -> Result<Answer, Refusal> {
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
     match path.as_slice() {
         ["webhooks", "subscriptions", rest @ ..] => subscriptions::answer(desk, call, rest).await,
-        ["webhooks", "catalogues", "events"] => subscriptions::catalogue(desk, call).await,
+        ["webhooks", "catalogues", name] => subscriptions::catalogue(desk, call, name).await,
         ["webhooks", "events", uuid, rest @ ..] => {
             documents::of_event(desk, call, uuid, rest).await
         }
@@ -42,7 +42,7 @@ async fn answer(desk: &Desk, call: &Call) -> Result<Answer, Refusal> {
         ["sessions", rest @ ..] => sessions::answer(desk, call, rest).await,
         ["credentials", rest @ ..] => credentials::answer(desk, call, rest).await,
         ["jobs", id_job, rest @ ..] => jobs::answer(desk, call, id_job, rest).await,
-        ["catalogues", "webhook3_events"] => subscriptions::catalogue(desk, call).await,
+        ["catalogues", "webhook3_events"] => subscriptions::catalogue(desk, call, "events").await,
         ["catalogues", rest @ ..] => catalogues::answer(desk, call, rest).await,
         ["documents", "completed"] => documents::completed(desk, call).await,
         ["attachments", id, rest @ ..] if !matches!(*id, "count" | "export") => {

@@ -45,14 +45,27 @@ pub(crate) async fn answer(desk: &Desk, call: &Call, rest: &[&str]) -> Result<An
     }
 }
 
-/// The events that a subscription can name.
-pub(crate) async fn catalogue(desk: &Desk, call: &Call) -> Result<Answer, Refusal> {
+/// The events that a subscription can name, and the states of subscriptions, of requests and of entries of the
+/// log. The vendor names these catalogues and publishes none of their words: the words are ours.
+pub(crate) async fn catalogue(desk: &Desk, call: &Call, name: &str) -> Result<Answer, Refusal> {
     call.presented.reader(&desk.service, &call.params).await?;
     if call.method != Verb::Get {
         return Err(nothing_here());
     }
-    let events = V3_EVENTS.map(|event| json!({"id_webhook_event": event.id, "name": event.name}));
-    Answer::of(&Window::read(&call.params)?.cut(events))
+    let named = |(id, name): &(u32, &str)| json!({ "id": format!("746964696e677300{id:08x}"), "name": name });
+    let entries: Vec<Value> = match name {
+        "events" => V3_EVENTS
+            .iter()
+            .map(|event| json!({ "id_webhook_event": event.id, "name": event.name }))
+            .collect(),
+        "subscription_status" => [(0x11, "active"), (0x12, "disabled")].iter().map(named).collect(),
+        "request_status" => [(0x21, "succeeded"), (0x22, "failed")].iter().map(named).collect(),
+        "event_log_status" => {
+            [(0x31, "pending"), (0x32, "delivered"), (0x33, "failed")].iter().map(named).collect()
+        }
+        _ => return Err(nothing_here()),
+    };
+    Answer::of(&Window::read(&call.params)?.cut(entries))
 }
 
 fn view(hook: &Hook) -> Value {

@@ -51,6 +51,11 @@ async fn list(desk: &Desk, caller: &Caller, params: &Params) -> Result<Answer, R
         let found: Vec<_> = found.iter().map(view).collect();
         return Answer::of(&window.cut(found));
     }
+    if window.skip > limits::SYNC_USERS_SKIPPED_MAX {
+        let most = limits::SYNC_USERS_SKIPPED_MAX;
+        let why = format!("must be at most {most}; ask for a user by id_external");
+        return Err(Refusal::field("skip", why));
+    }
     let (mut found, mut skip) = (Vec::new(), window.skip);
     let mut page = PageInput { cursor: None, limit: Some(limits::PAGE_MAX) };
     loop {

@@ -61,7 +61,7 @@ pub(crate) async fn answer(desk: &Desk, call: &Call, rest: &[&str]) -> Result<An
     let caller = call.presented.key_holder(&desk.service).await?;
     match (call.method, rest) {
         (Verb::Get, []) => list(desk, &caller).await,
-        (Verb::Post, []) => upsert(desk, &caller, &call.params).await,
+        (Verb::Post, []) => upsert(desk, &caller, call).await,
         (Verb::Put, [id]) => update(desk, &caller, id, &call.params).await,
         (Verb::Delete, [id]) => {
             let hook = find(desk, &caller, id, FORMAT).await?;
@@ -88,9 +88,10 @@ async fn list(desk: &Desk, caller: &Caller) -> Result<Answer, Refusal> {
 
 /// Makes a webhook, or changes the one with this URL and user. The request describes all of it: what it
 /// does not say is as in a new one.
-async fn upsert(desk: &Desk, caller: &Caller, params: &Params) -> Result<Answer, Refusal> {
+async fn upsert(desk: &Desk, caller: &Caller, call: &Call) -> Result<Answer, Refusal> {
+    let params = &call.params;
     let url = params.text("url")?;
-    let user = user(params)?;
+    let user = user(call)?;
     let wish = Wish {
         events: Some(required_events(params)?),
         delay_ms: Some(delay_ms(params)?.unwrap_or(0)),
@@ -178,8 +179,13 @@ pub(crate) async fn find(
     if hook.format == format { Ok(hook) } else { Err(Refusal::not_found("webhook")) }
 }
 
-fn user(params: &Params) -> Result<Option<UserId>, Refusal> {
-    let id = params.optional_text("id_user")?;
+/// The user that the request names, also as nobody, else the one that the API key acts as.
+fn user(call: &Call) -> Result<Option<UserId>, Refusal> {
+    let id = if call.params.0.contains_key("id_user") {
+        call.params.optional_text("id_user")?
+    } else {
+        call.presented.id_user().map(str::to_owned)
+    };
     id.map(|id| bits(&id, "user").map(UserId)).transpose()
 }
 

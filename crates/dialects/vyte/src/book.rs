@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tidings_core::id::{Bits96, UserId};
-use tidings_core::limits;
+use tidings_core::{key, limits};
 use tidings_service::{
     Announcement, Deleted, Error, Expect, NewRecordAccount, RecordAccount, RecordOrder, RecordPut,
     RecordQuery, RecordWrite,
@@ -30,7 +30,7 @@ pub(crate) const PAGES: &str = "vytemes";
 pub(crate) const OWNERS: &str = "vyteme_owners";
 /// Who joined by the organization's link, by the user's id.
 pub(crate) const JOINED: &str = "joined";
-/// The user who has an e-mail address, by that address in lower case.
+/// The user who has an e-mail address, by a hash of that address in lower case.
 const ADDRESSES: &str = "addresses";
 /// Events read at once.
 const PAGE: u32 = 250;
@@ -101,26 +101,27 @@ impl<'a> Book<'a> {
         shows: impl Fn(&Event) -> bool,
     ) -> Result<Vec<Event>, Refusal> {
         let Call { service, caller, .. } = self.call;
-        let (mut shown, mut seen, mut read) = (Vec::new(), BTreeSet::new(), 0);
-        while read < limits::SCHEDULING_EVENTS_READ_MAX as u64 {
+        let (mut shown, mut seen, mut next) = (Vec::new(), BTreeSet::new(), Some(0));
+        while let Some(skip) = next.filter(|skip| *skip < limits::SCHEDULING_EVENTS_READ_MAX as u64)
+        {
             let query = RecordQuery {
                 order: RecordOrder::NewestFirst,
                 from: None,
                 to: None,
                 modified_since: None,
                 deleted: Deleted::Without,
-                skip: read,
+                skip,
+                after: None,
                 limit: PAGE,
             };
             let page = service.records(caller, self.account.id, EVENTS, &query).await?;
-            let full = page.len() == PAGE as usize;
-            read += page.len() as u64;
+            next = query.next_skip(&page);
             // An event that comes meanwhile moves others onto the next page. What is no event of ours,
             // because the application wrote something else there, is not shown.
             let new = page.into_iter().filter(|record| seen.insert(record.key.clone()));
             let events = new.filter_map(|record| document::<Event>(&record.body).ok());
             shown.extend(events.filter(&shows).take(limit - shown.len()));
-            if shown.len() == limit || !full {
+            if shown.len() == limit {
                 break;
             }
         }
@@ -153,23 +154,28 @@ impl<'a> Book<'a> {
         }
     }
 
-    /// The users who have these addresses, by address in lower case.
+    /// The users who have these addresses, by address in lower case. Two readings, however many there are.
     pub(crate) async fn people(
         &self,
         addresses: &[String],
     ) -> Result<BTreeMap<String, Person>, Refusal> {
+        let Call { service, caller, .. } = self.call;
+        let keys: BTreeSet<_> = addresses.iter().map(|address| self.address_key(address)).collect();
+        if keys.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let keys = keys.into_iter().collect();
+        let noted = service.records_by_key(caller, self.account.id, ADDRESSES, keys).await?;
+        let noted = noted.iter().filter(|record| record.deleted_at.is_none());
+        let whose = noted.filter_map(|record| whose(&record.body)).collect();
+        let users = service.users_by_id(caller, whose).await?;
         let mut people = BTreeMap::new();
-        for address in addresses {
-            if people.contains_key(address) {
-                continue;
-            }
-            let Some(kept) = self.read::<Value>(ADDRESSES, address).await? else { continue };
-            let user = kept.document["user"].as_str().unwrap_or_default();
-            if let Some(person) = self.person(user).await? {
-                // Who has moved to another address is not who had this one.
-                if person.email.as_ref().is_some_and(|own| own.to_lowercase() == *address) {
-                    people.insert(address.clone(), person);
-                }
+        for user in users {
+            let person = Profile::of(&user).person(&user);
+            // Who has moved to another address is not who had this one.
+            let address = person.email.as_ref().map(|own| own.to_lowercase());
+            if let Some(address) = address.filter(|address| addresses.contains(address)) {
+                people.insert(address, person);
             }
         }
         Ok(people)
@@ -185,12 +191,58 @@ impl<'a> Book<'a> {
         }
     }
 
-    /// Notes that a user has this address from now on.
-    pub(crate) async fn note_address(&self, address: &str, user: UserId) -> Result<(), Refusal> {
-        let body = json!({ "user": user.0.to_hex24() });
-        let write = put(ADDRESSES, &address.to_lowercase(), &body, None, Expect::Any)?;
-        Ok(self.write(vec![write], Vec::new()).await?)
+    /// Notes that a user has this address from now on, and no longer has that.
+    pub(crate) async fn note_address(
+        &self,
+        address: Option<&str>,
+        before: Option<&str>,
+        user: UserId,
+    ) -> Result<(), Refusal> {
+        for _ in 0..limits::SCHEDULING_TRIES_MAX {
+            let mut writes = Vec::new();
+            if let Some(address) = address {
+                let body = json!({ "user": user.0.to_hex24() });
+                writes.push(put(ADDRESSES, &self.address_key(address), &body, None, Expect::Any)?);
+            }
+            if let Some(before) = before {
+                writes.extend(self.removal_of_address(before, user).await?);
+            }
+            match self.write(writes, Vec::new()).await {
+                Err(Error::Stale { .. }) => {}
+                done => return Ok(done?),
+            }
+        }
+        Err(Refusal::busy())
     }
+
+    /// What forgets an address, unless another user has it by now.
+    pub(crate) async fn removal_of_address(
+        &self,
+        address: &str,
+        user: UserId,
+    ) -> Result<Option<RecordWrite>, Refusal> {
+        let key = self.address_key(address);
+        let kept = self.read::<Value>(ADDRESSES, &key).await?;
+        let kept = kept.filter(|kept| kept.document["user"] == user.0.to_hex24());
+        Ok(kept.map(|kept| removal(ADDRESSES, &key, Expect::Version(kept.version))))
+    }
+
+    /// The key of an address: what was deleted leaves its key behind, which must not tell the address.
+    fn address_key(&self, address: &str) -> String {
+        let hash = key::hash_within(self.call.organization, &address.to_lowercase());
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Whose an address is.
+fn whose(body: &[u8]) -> Option<UserId> {
+    let noted: Value = serde_json::from_slice(body).ok()?;
+    Bits96::from_hex24(noted["user"].as_str()?).map(UserId)
+}
+
+/// A document to delete.
+pub(crate) fn removal(collection: &str, key: &str, expect: Expect) -> RecordWrite {
+    RecordWrite::Delete { collection: collection.into(), key: key.into(), expect, body: None }
 }
 
 /// A document to write.

@@ -5,7 +5,7 @@ use axum::extract::Path;
 use serde_json::{Value, json};
 use tidings_core::id::{AccountId, Bits96};
 use tidings_core::limits;
-use tidings_service::{Account, AccountQuery, AccountStatus, Calendar, PageInput};
+use tidings_service::{Account, AccountQuery, AccountStatus, Calendar, Error, PageInput};
 
 use crate::refusal::Refusal;
 use crate::request::Call;
@@ -43,7 +43,10 @@ pub(crate) async fn delete(
     let unknown = || Refusal::not_found("calendar");
     let user = users::find(&call, &id).await?;
     let account = Bits96::from_hex24(&calendar).map(AccountId).ok_or_else(unknown)?;
-    let account = call.service.account(&call.caller, account).await.map_err(|_| unknown())?;
+    let account = match call.service.account(&call.caller, account).await {
+        Err(Error::NotFound(_)) => return Err(unknown()),
+        found => found?,
+    };
     if account.user_id != Some(user.id) || source(&account.provider).is_none() {
         return Err(unknown());
     }

@@ -7,7 +7,7 @@ use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use tidings_core::limits;
-use tidings_service::{Error, Expect, Service};
+use tidings_service::{Error, Expect, RecordWrite, Service};
 
 use crate::action::Action;
 use crate::book::{Book, EVENTS, put};
@@ -44,8 +44,7 @@ pub(crate) async fn create(call: Call, given: Given) -> Result<Json<Event>, Refu
     let fired = [Some(Action::Created), event.confirmed.flag.then_some(Action::Confirmed)];
     let announce = |action| book.announce(action, &event.id, &event, user);
     let announcements = fired.into_iter().flatten().map(announce).collect();
-    let starts_at = Some(event.created_at.0);
-    let write = put(EVENTS, &event.id, &event, starts_at, Expect::Absent)?;
+    let write = kept(&event, Expect::Absent, limits::SCHEDULING_EVENT_BYTES_MAX)?;
     book.write(vec![write], announcements).await?;
     Ok(Json(event))
 }
@@ -160,8 +159,11 @@ async fn edit(
         }
         let user = event.created_by.user.as_deref();
         let announced = action.map(|action| book.announce(action, id, &event, user));
-        let starts_at = Some(event.created_at.0);
-        let write = put(EVENTS, id, &event, starts_at, Expect::Version(kept.version))?;
+        let max = match edit {
+            Edit::Confirm(..) | Edit::Cancel | Edit::Uninvite(_) => limits::RECORD_BYTES_MAX,
+            Edit::Update(_) | Edit::Invite(_) | Edit::Vote(_) => limits::SCHEDULING_EVENT_BYTES_MAX,
+        };
+        let write = self::kept(&event, Expect::Version(kept.version), max)?;
         match book.write(vec![write], announced.into_iter().collect()).await {
             Ok(()) => return Ok(event),
             Err(Error::Stale { .. }) => {}
@@ -169,6 +171,21 @@ async fn edit(
         }
     }
     Err(Refusal::busy())
+}
+
+/// What keeps an event of at most `max` bytes.
+fn kept(event: &Event, expect: Expect, max: usize) -> Result<RecordWrite, Refusal> {
+    let write = put(EVENTS, &event.id, event, Some(event.created_at.0), expect)?;
+    match &write {
+        RecordWrite::Put(new, _) if new.body.len() > max => {
+            let why = format!(
+                "the event would have more than {max} bytes of JSON: it has no room for more dates, places, \
+                 invitees, votes or messages"
+            );
+            Err(Refusal::bad_request("too_large", why))
+        }
+        _ => Ok(write),
+    }
 }
 
 /// Lends what documents are written with.

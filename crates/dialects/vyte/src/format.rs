@@ -2,6 +2,8 @@
 //!
 //! The vendor's prose says an array whose length is 1, its example shows the one object: both are here.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -37,12 +39,19 @@ fn documents(kind: &str, provider: &str) -> bool {
     Action::of(kind).is_some() && provider == "record"
 }
 
-/// The body of a change, as this dialect writes it.
+/// The body of a change, as this dialect writes it about its record account.
 #[derive(Deserialize)]
 struct Content<'a> {
+    account: About<'a>,
     #[serde(borrow)]
-    resource: Option<&'a RawValue>,
+    resource: &'a RawValue,
     user: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct About<'a> {
+    #[serde(borrow)]
+    provider: Cow<'a, str>,
 }
 
 /// The documented properties of a delivery.
@@ -67,15 +76,9 @@ fn payload<'a>(input: &RenderInput<'a>) -> Result<Payload<'a>, RenderError> {
     let [change] = input.changes else {
         return Err(refused("a vyte request stands for one change"));
     };
-    let (action, content) = (action(change)?, content(change)?);
-    // What an app publishes itself under such a type is the resource.
-    let whole = || serde_json::from_slice(&change.new.body).map_err(|_| unreadable());
-    Ok(Payload {
-        action,
-        resource: content.resource.map_or_else(whole, Ok)?,
-        organization: input.app.0.to_hex24(),
-        user: content.user,
-    })
+    let (resource, user) = content(&change.new.body)?;
+    let organization = input.app.0.to_hex24();
+    Ok(Payload { action: action(change)?, resource, organization, user })
 }
 
 fn action(change: &Change) -> Result<&'static str, RenderError> {
@@ -87,8 +90,14 @@ fn action(change: &Change) -> Result<&'static str, RenderError> {
     action.ok_or_else(|| refused(&format!("vyte does not send {kind}")))
 }
 
-fn content(change: &Change) -> Result<Content<'_>, RenderError> {
-    serde_json::from_slice(&change.new.body).map_err(|_| unreadable())
+/// The resource of a change, and the user whom it is about. Of what an app publishes itself under one of our
+/// types, whatever its members are called, the whole is the resource.
+fn content(body: &[u8]) -> Result<(&RawValue, Option<String>), RenderError> {
+    match serde_json::from_slice::<Content<'_>>(body) {
+        Ok(ours) if ours.account.provider == "record" => Ok((ours.resource, ours.user)),
+        _ if !body.trim_ascii_start().starts_with(b"{") => Err(unreadable()),
+        _ => Ok((serde_json::from_slice(body).map_err(|_| unreadable())?, None)),
+    }
 }
 
 /// serde's own message would quote the content.

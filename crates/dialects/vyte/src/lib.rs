@@ -8,6 +8,7 @@ mod event;
 mod events;
 mod format;
 mod hooks;
+mod joining;
 mod pages;
 mod profile;
 mod refusal;
@@ -80,7 +81,10 @@ fn people() -> Router<Service> {
         .route("/v2/vytemes", only("POST", post(pages::create)))
         .route("/v2/vytemes/", only("POST", post(pages::create)))
         .route("/v2/vytemes/{nickname}", only("GET, PUT, DELETE", page))
-        .route("/organizations/{id}/join", only("GET, POST", get(users::join).post(users::join)))
+        .route(
+            "/organizations/{id}/join",
+            only("GET, POST", get(joining::join).post(joining::join)),
+        )
 }
 
 /// Answers other methods in this dialect's own words.

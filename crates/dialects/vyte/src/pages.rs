@@ -5,11 +5,12 @@ use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use tidings_core::id::{Bits96, UserId};
 use tidings_core::limits;
 use tidings_service::{Error, Expect, RecordWrite};
 
 use crate::action::Action;
-use crate::book::{Book, Kept, OWNERS, PAGES, put as put_record};
+use crate::book::{Book, Kept, OWNERS, PAGES, put as put_record, removal};
 use crate::refusal::Refusal;
 use crate::request::{Call, Fields, Given};
 use crate::users;
@@ -111,33 +112,83 @@ pub(crate) async fn put(
             return Ok(page);
         }
         if let Some(owner) = &page.belongs_to {
-            users::find(call, owner)
-                .await
-                .map_err(|_| Refusal::field("belongs_to", "is not a user of the organization"))?;
+            must_be_a_user(call, owner).await?;
         }
-        let writes = writes(&book, before.as_ref(), &page).await?;
+        let Some(writes) = writes(&book, target, before.as_ref(), &page).await? else { continue };
         let told =
             book.announce(Action::PageUpdated, &page.nickname, &page, page.belongs_to.as_deref());
         let told = if matches!(target, Target::New) { Vec::new() } else { vec![told] };
         match book.write(writes, told).await {
             Ok(()) => return Ok(page),
-            Err(Error::Conflict(_)) => {
-                let why = "is taken: choose another nickname";
-                return Err(Refusal::field("nickname", why));
-            }
-            Err(Error::Stale { .. }) => {}
+            // Another request came between: what it wrote is seen by the next try.
+            Err(Error::Conflict(_) | Error::Stale { .. }) => {}
             Err(error) => return Err(error.into()),
         }
     }
     Err(Refusal::busy())
 }
 
-/// Removes the page of a user who goes.
-pub(crate) async fn forget_owner(call: &Call, owner: &str) -> Result<(), Refusal> {
-    let Some(book) = Book::open(call).await? else { return Ok(()) };
-    let Some(page) = of(&book, owner).await? else { return Ok(()) };
-    let page = removal(PAGES, &page.document.nickname, Expect::Any);
-    Ok(book.write(vec![page, removal(OWNERS, owner, Expect::Any)], Vec::new()).await?)
+/// Checks a page that is to come with a user, new when there is no `owner` yet, before either is written.
+pub(crate) async fn check(
+    call: &Call,
+    owner: Option<&str>,
+    fields: &Fields<'_>,
+) -> Result<(), Refusal> {
+    let book = Book::open(call).await?;
+    let before = match (&book, owner) {
+        (Some(book), Some(owner)) => of(book, owner).await?,
+        _ => None,
+    };
+    let target = Target::Of(owner.unwrap_or_default());
+    let page = merged(before.as_ref().map(|kept| &kept.document), target, fields)?;
+    match &book {
+        Some(book) => must_be_free(book, before.as_ref(), &page).await,
+        None => Ok(()),
+    }
+}
+
+/// What removes the page of a user who goes.
+pub(crate) async fn removals(book: &Book<'_>, owner: &str) -> Result<Vec<RecordWrite>, Refusal> {
+    let Some(owned) = book.read::<Owned>(OWNERS, owner).await? else { return Ok(Vec::new()) };
+    let mut writes = vec![removal(OWNERS, owner, Expect::Version(owned.version))];
+    if let Some(page) = of(book, owner).await? {
+        writes.push(removal(PAGES, &page.document.nickname, Expect::Version(page.version)));
+    }
+    Ok(writes)
+}
+
+async fn must_be_a_user(call: &Call, id: &str) -> Result<(), Refusal> {
+    let found = match Bits96::from_hex24(id).map(UserId) {
+        Some(id) => call.service.user(&call.caller, id).await,
+        None => Err(Error::NotFound("user")),
+    };
+    match found {
+        Err(Error::NotFound(_)) => {
+            Err(Refusal::field("belongs_to", "is not a user of the organization"))
+        }
+        found => Ok(found.map(|_| ())?),
+    }
+}
+
+/// Refuses a nickname that another page has.
+async fn must_be_free(
+    book: &Book<'_>,
+    before: Option<&Kept<Page>>,
+    page: &Page,
+) -> Result<(), Refusal> {
+    if before.is_some_and(|kept| kept.document.nickname == page.nickname) {
+        return Ok(());
+    }
+    match book.read::<Page>(PAGES, &page.nickname).await? {
+        // The user's own, made by another request a moment ago: the write will tell.
+        Some(other)
+            if page.belongs_to.is_some() && other.document.belongs_to == page.belongs_to =>
+        {
+            Ok(())
+        }
+        Some(_) => Err(Refusal::field("nickname", "is taken: choose another nickname")),
+        None => Ok(()),
+    }
 }
 
 /// What was there, with what is given in its place. `custom` is merged, setting by setting.
@@ -177,47 +228,41 @@ fn nickname(fields: &Fields<'_>) -> Result<String, Refusal> {
     Err(fields.refuse("nickname", "has letters, digits, -, _ and . only"))
 }
 
-/// The page under its nickname and under its owner's id, and not under those that it had.
+/// The page under its nickname and under its owner's id, and not under those that it had. None when another
+/// request made one for the same user meanwhile.
 async fn writes(
     book: &Book<'_>,
+    target: Target<'_>,
     before: Option<&Kept<Page>>,
     page: &Page,
-) -> Result<Vec<RecordWrite>, Refusal> {
+) -> Result<Option<Vec<RecordWrite>>, Refusal> {
     let mut writes = Vec::new();
-    match before {
-        Some(kept) if kept.document.nickname == page.nickname => {
-            writes.push(put_record(
-                PAGES,
-                &page.nickname,
-                page,
-                None,
-                Expect::Version(kept.version),
-            )?);
+    if let Some(owner) = &page.belongs_to {
+        let known = book.read::<Owned>(OWNERS, owner).await?;
+        let other = of(book, owner).await?.map(|kept| kept.document.nickname);
+        if other.is_some() && other.as_ref() != before.map(|kept| &kept.document.nickname) {
+            return match target {
+                Target::Of(_) => Ok(None),
+                _ => Err(Refusal::field("belongs_to", "has a page already")),
+            };
         }
-        Some(kept) => {
-            let expect = Expect::Version(kept.version);
-            writes.push(removal(PAGES, &kept.document.nickname, expect));
-            writes.push(put_record(PAGES, &page.nickname, page, None, Expect::Absent)?);
-        }
-        None => writes.push(put_record(PAGES, &page.nickname, page, None, Expect::Absent)?),
+        let owned = Owned { nickname: page.nickname.clone() };
+        let expect = known.map_or(Expect::Absent, |known| Expect::Version(known.version));
+        writes.push(put_record(OWNERS, owner, &owned, None, expect)?);
     }
     let owner_before = before.and_then(|kept| kept.document.belongs_to.as_ref());
     if let Some(owner) = owner_before.filter(|owner| page.belongs_to.as_ref() != Some(owner)) {
         writes.push(removal(OWNERS, owner, Expect::Any));
     }
-    if let Some(owner) = &page.belongs_to {
-        let owned = Owned { nickname: page.nickname.clone() };
-        let other = of(book, owner).await?.map(|kept| kept.document.nickname);
-        if other.is_some() && other.as_ref() != before.map(|kept| &kept.document.nickname) {
-            return Err(Refusal::field("belongs_to", "has a page already"));
-        }
-        writes.push(put_record(OWNERS, owner, &owned, None, Expect::Any)?);
+    must_be_free(book, before, page).await?;
+    let mut expect = Expect::Absent;
+    match before.map(|kept| (kept, Expect::Version(kept.version))) {
+        Some((kept, same)) if kept.document.nickname == page.nickname => expect = same,
+        Some((kept, old)) => writes.push(removal(PAGES, &kept.document.nickname, old)),
+        None => {}
     }
-    Ok(writes)
-}
-
-fn removal(collection: &str, key: &str, expect: Expect) -> RecordWrite {
-    RecordWrite::Delete { collection: collection.into(), key: key.into(), expect, body: None }
+    writes.push(put_record(PAGES, &page.nickname, page, None, expect)?);
+    Ok(Some(writes))
 }
 
 async fn named(book: &Book<'_>, nickname: &str) -> Result<Kept<Page>, Refusal> {

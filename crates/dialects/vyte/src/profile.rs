@@ -3,33 +3,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use tidings_core::id::UserId;
 use tidings_core::limits;
-use tidings_service::User;
+use tidings_service::{User, is_deceptive};
 
 use crate::event::{Person, is_address, language, time_zone};
 use crate::refusal::Refusal;
 use crate::request::Fields;
 
 /// What is kept with a user, in the details of the end user.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Profile {
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) email: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     first_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     last_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     timezone: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     picture_url: Option<String>,
-    /// What is not ours.
-    #[serde(flatten)]
+    /// What is not ours, also under our names when it is no text.
     others: Map<String, Value>,
 }
 
@@ -53,8 +45,8 @@ impl<'a> Given<'a> {
         let account = fields.object("account")?;
         let organization = account.map(|account| account.object("organization")).transpose()?;
         let extid = match organization.flatten() {
-            Some(organization) => organization.text("extid", limits::NAME_BYTES_MAX)?,
-            None => fields.text("extid", limits::NAME_BYTES_MAX)?,
+            Some(organization) => line(&organization, "extid")?,
+            None => line(&fields, "extid")?,
         };
         let given = Self { fields, id, extid: extid.filter(|extid| !extid.is_empty()) };
         // What is wrong is said before anything is written.
@@ -66,9 +58,9 @@ impl<'a> Given<'a> {
     pub(crate) fn onto(&self, before: Profile) -> Result<Profile, Refusal> {
         let fields = &self.fields;
         let text = |name, old: Option<String>| -> Result<Option<String>, Refusal> {
-            Ok(fields.owned(name, limits::NAME_BYTES_MAX)?.or(old))
+            Ok(line(fields, name)?.map(str::to_owned).or(old))
         };
-        Ok(Profile {
+        let profile = Profile {
             email: email(fields)?.or(before.email),
             first_name: text("first_name", before.first_name)?,
             last_name: text("last_name", before.last_name)?,
@@ -76,8 +68,23 @@ impl<'a> Given<'a> {
             timezone: time_zone(fields)?.or(before.timezone),
             picture_url: text("picture_url", before.picture_url)?,
             others: before.others,
-        })
+        };
+        if profile.full_name().is_some_and(|name| name.len() > limits::NAME_BYTES_MAX) {
+            let why = format!("and first_name have at most {} bytes", limits::NAME_BYTES_MAX - 1);
+            return Err(fields.refuse("last_name", &why));
+        }
+        Ok(profile)
     }
+}
+
+/// A text of one line that shows as what it is.
+fn line<'a>(fields: &Fields<'a>, name: &str) -> Result<Option<&'a str>, Refusal> {
+    let text = fields.text(name, limits::NAME_BYTES_MAX)?;
+    if text.is_some_and(|text| text.chars().any(is_deceptive)) {
+        let why = "must not contain control characters or marks that change the reading direction";
+        return Err(fields.refuse(name, why));
+    }
+    Ok(text)
 }
 
 /// The one address: in `emails`, as the field list says, or in `email`, as the example prints it.
@@ -105,19 +112,55 @@ pub(crate) struct Organization {
     pub(crate) name: String,
 }
 
-/// The providers at which users have accounts, by the user's id.
-pub(crate) type Connected = BTreeMap<String, BTreeSet<String>>;
+/// The providers at which users have accounts.
+pub(crate) type Connected = BTreeMap<UserId, BTreeSet<String>>;
 
 impl Profile {
     /// What is kept of a user.
     pub(crate) fn of(user: &User) -> Self {
-        serde_json::from_value(user.details.clone()).unwrap_or_default()
+        let mut others = user.details.as_object().cloned().unwrap_or_default();
+        let mut take = |name: &str| match others.remove(name) {
+            Some(Value::String(text)) => Some(text),
+            Some(foreign) => {
+                others.insert(name.to_owned(), foreign);
+                None
+            }
+            None => None,
+        };
+        Self {
+            email: take("email"),
+            first_name: take("first_name"),
+            last_name: take("last_name"),
+            language: take("language"),
+            timezone: take("timezone"),
+            picture_url: take("picture_url"),
+            others,
+        }
+    }
+
+    /// What to keep of it.
+    pub(crate) fn details(&self) -> Value {
+        let mut details = self.others.clone();
+        for (name, text) in [
+            ("email", &self.email),
+            ("first_name", &self.first_name),
+            ("last_name", &self.last_name),
+            ("language", &self.language),
+            ("timezone", &self.timezone),
+            ("picture_url", &self.picture_url),
+        ] {
+            if let Some(text) = text {
+                details.insert(name.to_owned(), json!(text));
+            }
+        }
+        Value::Object(details)
     }
 
     /// The name that people read.
     pub(crate) fn full_name(&self) -> Option<String> {
         let parts = [self.first_name.as_deref(), self.last_name.as_deref()];
-        let parts: Vec<_> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+        let parts: Vec<_> =
+            parts.into_iter().flatten().filter(|part| !part.trim().is_empty()).collect();
         (!parts.is_empty()).then(|| parts.join(" "))
     }
 
@@ -141,7 +184,7 @@ impl Profile {
         connected: &Connected,
     ) -> Value {
         let id = user.id.0.to_hex24();
-        let has = |provider| connected.get(&id).is_some_and(|at| at.contains(provider));
+        let has = |provider| connected.get(&user.id).is_some_and(|at| at.contains(provider));
         let mut shown = json!({
             "calendars": { "google": has("google"), "office365": has("microsoft"), "exchange": false,
                 "icloud": has("apple"), "caldav": has("caldav") },

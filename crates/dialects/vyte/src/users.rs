@@ -1,17 +1,13 @@
-//! `/v2/users`: the users of the organization, which are the app's end users, and the link by which they
-//! join.
+//! `/v2/users`: the users of the organization, which are the app's end users.
 
 use axum::Json;
 use axum::extract::Path;
-use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 use serde_json::{Value, json};
 use tidings_core::id::{Bits96, UserId};
 use tidings_core::limits;
-use tidings_service::{AccountQuery, Error, Expect, NewUser, PageInput, User, UserChanges};
+use tidings_service::{Error, Expect, NewUser, PageInput, Scope, User, UserChanges};
 
-use crate::action::Action;
-use crate::book::{Book, JOINED, put};
+use crate::book::{Book, JOINED, removal};
 use crate::pages;
 use crate::profile::{self, Connected, Organization, Profile};
 use crate::refusal::Refusal;
@@ -19,10 +15,8 @@ use crate::request::{Call, Fields, Given};
 
 /// `GET /v2/users`.
 pub(crate) async fn list(call: Call) -> Result<Json<Vec<Value>>, Refusal> {
-    let organization = organization(&call).await?;
-    let connected = connected(&call, None).await?;
-    let show = |user: &User| Profile::of(user).show(user, &organization, &connected);
-    Ok(Json(all(&call).await?.iter().map(show).collect()))
+    let users = all(&call).await?;
+    all_shown(&call, &users).await.map(Json)
 }
 
 /// `GET /v2/users/{id}`.
@@ -37,8 +31,8 @@ pub(crate) async fn create(call: Call, given: Given) -> Result<Json<Value>, Refu
     call.must_be_ours(body.required("organization", 64)?)?;
     let fields = body.object("user")?.ok_or_else(|| body.refuse("user", "is required"))?;
     refuse_sign_up(&body)?;
-    let user = upsert(&call, &profile::Given::read(fields)?).await?;
-    put_page(&call, &user, &body).await?;
+    let asked = Asked::read(&call, profile::Given::read(fields)?, body.object("vyteme")?).await?;
+    let user = asked.carry_out(&call).await?;
     Ok(Json(json!({ "user": shown(&call, &user).await? })))
 }
 
@@ -54,20 +48,28 @@ pub(crate) async fn update(
     }
     refuse_sign_up(&body)?;
     let mut user = find(&call, &id).await?;
-    if let Some(fields) = body.object("user")? {
-        user = write(&call, &user, &profile::Given::read(fields)?).await?;
+    let given = body.object("user")?.map(profile::Given::read).transpose()?;
+    let page = body.object("vyteme")?;
+    if let Some(page) = &page {
+        pages::check(&call, Some(&user.id.0.to_hex24()), page).await?;
     }
-    put_page(&call, &user, &body).await?;
+    if let Some(given) = given {
+        user = write(&call, user, &given).await?;
+    }
+    put_page(&call, &user, page.as_ref()).await?;
     Ok(Json(json!({ "user": shown(&call, &user).await? })))
 }
 
 /// `DELETE /v2/users/{id}`: unlinks the user; answers the organization that is left.
 pub(crate) async fn delete(call: Call, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
     let user = find(&call, &id).await?;
-    pages::forget_owner(&call, &id.to_lowercase()).await?;
+    // Before anything goes: who may not remove what the user leaves behind removes nothing.
+    call.caller.may(Scope::Records)?;
     call.service.delete_user(&call.caller, user.id).await?;
+    forget(&call, &user).await?;
     let app = call.service.app(&call.caller, call.organization).await?;
-    let connected = connected(&call, None).await?;
+    let users = all(&call).await?;
+    let connected = connected(&call, &users).await?;
     let organization = Organization { id: call.organization(), name: app.name.clone() };
     let member = |user: &User| {
         let shown = Profile::of(user).show(user, &organization, &connected);
@@ -78,7 +80,7 @@ pub(crate) async fn delete(call: Call, Path(id): Path<String>) -> Result<Json<Va
         member.insert("account".into(), json!({ "plan": "pro" }));
         member
     };
-    let members: Vec<_> = all(&call).await?.iter().map(member).collect();
+    let members: Vec<_> = users.iter().map(member).collect();
     Ok(Json(json!({
         "lang": "en", "admins": [], "members": members, "private": false,
         "_id": organization.id, "name": organization.name, "plan": "pro",
@@ -87,7 +89,8 @@ pub(crate) async fn delete(call: Call, Path(id): Path<String>) -> Result<Json<Va
 }
 
 /// `POST` and `PUT /v2/users/batch`: an array, or `{"organization", "users": […]}`, of bodies of the calls
-/// for one user, or of user objects. Everything is checked before anything is written.
+/// for one user, or of user objects. All users and pages are found and checked before the first is written;
+/// what comes between then ends the batch there, and the same batch again does the rest.
 pub(crate) async fn batch(call: Call, given: Given) -> Result<Json<Value>, Refusal> {
     let missing = || Refusal::bad_request("malformed", "the body must hold users");
     let body = given.0.as_ref().ok_or_else(missing)?;
@@ -108,131 +111,143 @@ pub(crate) async fn batch(call: Call, given: Given) -> Result<Json<Value>, Refus
             call.must_be_ours(organization)?;
         }
         refuse_sign_up(&entry)?;
-        asked.push(profile::Given::read(entry.object("user")?.unwrap_or(entry))?);
+        let page = entry.object("vyteme")?;
+        let given = profile::Given::read(entry.object("user")?.unwrap_or(entry))?;
+        asked.push(Asked::read(&call, given, page).await?);
     }
     let mut users = Vec::new();
-    for given in &asked {
-        users.push(upsert(&call, given).await?);
+    for asked in &asked {
+        users.push(asked.carry_out(&call).await?);
     }
-    let organization = organization(&call).await?;
-    let connected = connected(&call, None).await?;
-    let show = |user: &User| Profile::of(user).show(user, &organization, &connected);
-    Ok(Json(json!({ "users": users.iter().map(show).collect::<Vec<_>>() })))
+    Ok(Json(json!({ "users": all_shown(&call, &users).await? })))
 }
 
-/// `GET` and `POST /organizations/{id}/join`: whoever follows the link joins, once.
-pub(crate) async fn join(
-    call: Call,
-    Path(id): Path<String>,
-    given: Given,
-) -> Result<Response, Refusal> {
-    if Bits96::from_hex24(&id) != Some(call.organization.0) {
-        return Err(Refusal::not_found("organization"));
-    }
-    let asked = joining(&call, &given)?;
-    let fields = Fields::of("", &asked)?;
-    let user = enrol(&call, &profile::Given::read(fields)?).await?;
-    Ok((StatusCode::OK, Json(json!({ "user": shown(&call, &user).await? }))).into_response())
+/// A user to create or update, as a request asks: found and checked.
+pub(crate) struct Asked<'a> {
+    given: profile::Given<'a>,
+    page: Option<Fields<'a>>,
+    /// The user whom it updates.
+    known: Option<User>,
 }
 
-/// What the link and a body say of who joins, as a user object.
-fn joining(call: &Call, given: &Given) -> Result<Value, Refusal> {
-    let mut asked = match given.optional_object()? {
-        Some(body) => body.value("user").or(given.0.as_ref()).cloned().unwrap_or_default(),
-        None => json!({}),
-    };
-    for name in ["extid", "email", "first_name", "last_name", "language", "timezone"] {
-        if let (Some(value), Some(asked)) = (call.query.text(name), asked.as_object_mut()) {
-            asked.insert(name.into(), json!(value));
+impl<'a> Asked<'a> {
+    /// Finds the user and checks everything, before anything is written.
+    pub(crate) async fn read(
+        call: &Call,
+        given: profile::Given<'a>,
+        page: Option<Fields<'a>>,
+    ) -> Result<Self, Refusal> {
+        let named = match given.extid {
+            Some(extid) => call.service.user_named(&call.caller, extid).await?,
+            None => None,
+        };
+        let known = match given.id {
+            Some(id) => {
+                let user = find(call, id).await?;
+                if named.is_some_and(|named| named.id != user.id) {
+                    return Err(Refusal::field("extid", "is that of another user"));
+                }
+                Some(user)
+            }
+            None => named,
+        };
+        given.onto(known.as_ref().map(Profile::of).unwrap_or_default())?;
+        if let Some(page) = &page {
+            let owner = known.as_ref().map(|user| user.id.0.to_hex24());
+            pages::check(call, owner.as_deref(), page).await?;
         }
+        Ok(Self { given, page, known })
     }
-    Ok(asked)
-}
 
-/// Makes a user join who has not joined yet; whoever has is left as they are. That someone joined is noted
-/// in the commit that announces it, so it is announced once, however many follow the link at the same time.
-async fn enrol(call: &Call, given: &profile::Given<'_>) -> Result<User, Refusal> {
-    let book = Book::open_or_make(call).await?;
-    if let Some(extid) = given.extid
-        && let Some(user) = call.service.user_named(&call.caller, extid).await?
-        && book.read::<Value>(JOINED, &user.id.0.to_hex24()).await?.is_some()
-    {
-        return Ok(user);
-    }
-    let user = upsert(call, given).await?;
-    let id = user.id.0.to_hex24();
-    let told = book.announce(Action::Joined, &id, &shown(call, &user).await?, Some(&id));
-    let note =
-        put(JOINED, &id, &json!({ "at": call.service.clock().now() }), None, Expect::Absent)?;
-    match book.write(vec![note], vec![told]).await {
-        Ok(()) | Err(Error::Conflict(_)) => Ok(user),
-        Err(error) => Err(error.into()),
+    /// Writes the user, and the page that comes with them.
+    pub(crate) async fn carry_out(&self, call: &Call) -> Result<User, Refusal> {
+        let user = match &self.known {
+            Some(user) => write(call, user.clone(), &self.given).await?,
+            None => create_or_write(call, &self.given).await?,
+        };
+        put_page(call, &user, self.page.as_ref()).await?;
+        Ok(user)
     }
 }
 
-/// Creates the user, or updates the one with this id or `extid`.
-async fn upsert(call: &Call, given: &profile::Given<'_>) -> Result<User, Refusal> {
-    let known = match (given.id, given.extid) {
-        (Some(id), _) => Some(find(call, id).await?),
-        (None, Some(extid)) => call.service.user_named(&call.caller, extid).await?,
-        (None, None) => None,
-    };
-    if let Some(user) = known {
-        return write(call, &user, given).await;
-    }
+/// Creates the user; updates the one who has the `extid` by now.
+async fn create_or_write(call: &Call, given: &profile::Given<'_>) -> Result<User, Refusal> {
     let profile = given.onto(Profile::default())?;
-    let new = new(given, &profile)?;
-    let (user, created) = call.service.create_user(&call.caller, new, |_| Vec::new()).await?;
-    if !created {
-        return write(call, &user, given).await;
-    }
-    note_address(call, &user).await?;
-    Ok(user)
-}
-
-/// Updates a user with what is given.
-async fn write(call: &Call, user: &User, given: &profile::Given<'_>) -> Result<User, Refusal> {
-    let profile = given.onto(Profile::of(user))?;
-    let mut changes = changes(&profile)?;
-    let renamed = given.extid.filter(|extid| user.external_id.as_deref() != Some(extid));
-    changes.external_id = renamed.map(|extid| Some(extid.to_owned()));
-    let user = call.service.update_user(&call.caller, user.id, changes, |_| Vec::new()).await?;
-    note_address(call, &user).await?;
-    Ok(user)
-}
-
-fn new(given: &profile::Given<'_>, profile: &Profile) -> Result<NewUser, Refusal> {
-    Ok(NewUser {
+    let new = NewUser {
         external_id: given.extid.map(str::to_owned),
         name: profile.full_name(),
-        details: details(profile)?,
-    })
+        details: profile.details(),
+    };
+    let (user, created) = call.service.create_user(&call.caller, new, |_| Vec::new()).await?;
+    if !created {
+        return write(call, user, given).await;
+    }
+    note_address(call, None, &user).await?;
+    Ok(user)
 }
 
-fn changes(profile: &Profile) -> Result<UserChanges, Refusal> {
-    Ok(UserChanges {
-        name: profile.full_name().map(Some),
-        details: Some(details(profile)?),
-        ..UserChanges::default()
-    })
-}
-
-fn details(profile: &Profile) -> Result<Value, Refusal> {
-    serde_json::to_value(profile).map_err(|_| Error::Internal.into())
+/// Updates a user with what is given, again when another request did so meanwhile: neither is lost.
+async fn write(call: &Call, mut user: User, given: &profile::Given<'_>) -> Result<User, Refusal> {
+    for _ in 0..limits::SCHEDULING_TRIES_MAX {
+        let profile = given.onto(Profile::of(&user))?;
+        let renamed = given.extid.filter(|extid| user.external_id.as_deref() != Some(extid));
+        let changes = UserChanges {
+            external_id: renamed.map(|extid| Some(extid.to_owned())),
+            name: profile.full_name().map(Some),
+            details: Some(profile.details()),
+            expected: Some(user.clone()),
+        };
+        match call.service.update_user(&call.caller, user.id, changes, |_| Vec::new()).await {
+            Ok(updated) => {
+                note_address(call, Some(&user), &updated).await?;
+                return Ok(updated);
+            }
+            Err(Error::Stale { .. }) => user = call.service.user(&call.caller, user.id).await?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Refusal::busy())
 }
 
 /// Remembers whose the address is, so that invitees with it are bound to the user.
-async fn note_address(call: &Call, user: &User) -> Result<(), Refusal> {
-    match Profile::of(user).email {
-        Some(email) => Book::open_or_make(call).await?.note_address(&email, user.id).await,
-        None => Ok(()),
+async fn note_address(call: &Call, before: Option<&User>, user: &User) -> Result<(), Refusal> {
+    let (old, new) = (before.and_then(|user| Profile::of(user).email), Profile::of(user).email);
+    let lower = |email: &Option<String>| email.as_ref().map(|email| email.to_lowercase());
+    if new.is_none() && old.is_none() {
+        return Ok(());
     }
+    let book = Book::open_or_make(call).await?;
+    let moved = old.as_deref().filter(|_| lower(&old) != lower(&new));
+    book.note_address(new.as_deref(), moved, user.id).await
+}
+
+/// Removes what is kept of a user who is gone: the page, the address, and that they joined.
+async fn forget(call: &Call, user: &User) -> Result<(), Refusal> {
+    let Some(book) = Book::open(call).await? else { return Ok(()) };
+    let id = user.id.0.to_hex24();
+    for _ in 0..limits::SCHEDULING_TRIES_MAX {
+        let mut writes = pages::removals(&book, &id).await?;
+        if book.read::<Value>(JOINED, &id).await?.is_some() {
+            writes.push(removal(JOINED, &id, Expect::Any));
+        }
+        if let Some(email) = Profile::of(user).email {
+            writes.extend(book.removal_of_address(&email, user.id).await?);
+        }
+        if writes.is_empty() {
+            return Ok(());
+        }
+        match book.write(writes, Vec::new()).await {
+            Err(Error::Stale { .. }) => {}
+            done => return Ok(done?),
+        }
+    }
+    Err(Refusal::busy())
 }
 
 /// A booking page that comes with the user.
-async fn put_page(call: &Call, user: &User, body: &Fields<'_>) -> Result<(), Refusal> {
-    let Some(page) = body.object("vyteme")? else { return Ok(()) };
-    pages::put(call, pages::Target::Of(&user.id.0.to_hex24()), &page).await.map(|_| ())
+async fn put_page(call: &Call, user: &User, page: Option<&Fields<'_>>) -> Result<(), Refusal> {
+    let Some(page) = page else { return Ok(()) };
+    pages::put(call, pages::Target::Of(&user.id.0.to_hex24()), page).await.map(|_| ())
 }
 
 /// There is no web application to sign up for; so there are no credentials to keep for it either.
@@ -257,9 +272,16 @@ async fn organization(call: &Call) -> Result<Organization, Refusal> {
     Ok(Organization { id: call.organization(), name: app.name })
 }
 
-async fn shown(call: &Call, user: &User) -> Result<Value, Refusal> {
-    let connected = connected(call, Some(user.id)).await?;
-    Ok(Profile::of(user).show(user, &organization(call).await?, &connected))
+/// The user object.
+pub(crate) async fn shown(call: &Call, user: &User) -> Result<Value, Refusal> {
+    Ok(all_shown(call, std::slice::from_ref(user)).await?.pop().unwrap_or_default())
+}
+
+async fn all_shown(call: &Call, users: &[User]) -> Result<Vec<Value>, Refusal> {
+    let organization = organization(call).await?;
+    let connected = connected(call, users).await?;
+    let show = |user: &User| Profile::of(user).show(user, &organization, &connected);
+    Ok(users.iter().map(show).collect())
 }
 
 /// The organization's users, oldest first.
@@ -278,20 +300,8 @@ async fn all(call: &Call) -> Result<Vec<User>, Refusal> {
     }
 }
 
-/// Where users have calendars.
-async fn connected(call: &Call, user: Option<UserId>) -> Result<Connected, Refusal> {
-    let query = AccountQuery { user, ..AccountQuery::default() };
-    let mut connected = Connected::new();
-    let mut page = PageInput { limit: Some(limits::PAGE_MAX), ..PageInput::default() };
-    loop {
-        let found = call.service.accounts(&call.caller, query.clone(), &page).await?;
-        for account in found.items {
-            let Some(user) = account.user_id else { continue };
-            connected.entry(user.0.to_hex24()).or_default().insert(account.provider);
-        }
-        match found.next {
-            Some(cursor) => page.cursor = Some(cursor),
-            None => return Ok(connected),
-        }
-    }
+/// Where these users have calendars.
+async fn connected(call: &Call, users: &[User]) -> Result<Connected, Refusal> {
+    let ids = users.iter().map(|user| user.id).collect();
+    Ok(call.service.providers_of_users(&call.caller, &ids).await?)
 }

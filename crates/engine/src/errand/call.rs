@@ -1,11 +1,14 @@
 //! A request to a hook's receiver beside its deliveries: recorded nowhere, counted against nobody.
 
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
 use tidings_core::format::{Formats, Rendered};
 use tidings_core::id::DeliveryId;
+use tidings_core::limits::ERRAND_CALLS_AT_ONCE;
 use tidings_providers::errand::{Called, Refusal, Reply};
 
 use super::{not_found, store};
@@ -15,17 +18,47 @@ use crate::run::EngineParts;
 use crate::sync::Providers;
 use crate::target;
 
+/// The apps with a call under way: bounded, and one for each, for a receiver may take its time.
+#[derive(Debug, Default)]
+pub(super) struct Calls(Mutex<HashSet<i64>>);
+
+/// An app's call; the app may make the next one once this is dropped.
+struct Turn<'a> {
+    calls: &'a Calls,
+    app_no: i64,
+}
+
+impl Calls {
+    fn apps(&self) -> MutexGuard<'_, HashSet<i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn turn(&self, app_no: i64) -> Option<Turn<'_>> {
+        let mut apps = self.apps();
+        let is_free = apps.len() < ERRAND_CALLS_AT_ONCE && apps.insert(app_no);
+        is_free.then_some(Turn { calls: self, app_no })
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.calls.apps().remove(&self.app_no);
+    }
+}
+
 /// Sends `body` to where the hook delivers, signed and let in as a delivery, under an id of its own.
 ///
 /// # Errors
-/// The hook is gone; the store failed.
+/// The hook is gone; another call of its app is under way, or too many are; the store failed.
 pub(super) async fn call(
+    calls: &Calls,
     providers: &Providers,
     hook_no: i64,
     body: Bytes,
 ) -> Result<Reply, Refusal> {
     let hook = providers.store.hook_by_no(hook_no).await.map_err(store)?;
     let hook = hook.ok_or_else(|| not_found("hook"))?;
+    let _turn = calls.turn(hook.app_no).ok_or(Refusal::Busy)?;
     let parts = EngineParts {
         store: providers.store.clone(),
         egress: providers.egress.clone(),

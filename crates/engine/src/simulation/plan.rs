@@ -269,6 +269,7 @@ pub(crate) fn some_selection(chance: &mut Chance) -> Selection {
         collection_no: None,
         echoes: false,
         except: Vec::new(),
+        left: Vec::new(),
         filter: None,
         named: Vec::new(),
         transform: None,

@@ -39,6 +39,10 @@ struct Stage {
     model: Model,
     now: i64,
     receiver: Receiver,
+    /// How long it takes to answer, ms.
+    takes_ms: i64,
+    /// Answers on their way, with when they arrive.
+    answers: Vec<(i64, Outcome)>,
     calls: Vec<Call>,
 }
 
@@ -49,6 +53,8 @@ impl Stage {
             model: Model::default(),
             now: EPOCH,
             receiver: Receiver::Answers(200),
+            takes_ms: 0,
+            answers: Vec::new(),
             calls: Vec::new(),
         };
         stage.model.create_app();
@@ -86,7 +92,9 @@ impl Stage {
     fn run_until(&mut self, until: i64) {
         loop {
             self.happen();
-            let next = self.dispatch.next_timer().map(|at| at.0.max(self.now));
+            let timer = self.dispatch.next_timer().map(|at| at.0.max(self.now));
+            let answer = self.answers.iter().map(|(at, _)| *at).min();
+            let next = [timer, answer].into_iter().flatten().min();
             match next.filter(|at| *at <= EPOCH + until) {
                 Some(at) => self.now = at,
                 None => break,
@@ -100,6 +108,10 @@ impl Stage {
         loop {
             for news in std::mem::take(&mut self.model.news) {
                 self.hear(news);
+            }
+            let now = self.now;
+            for (_, outcome) in self.answers.extract_if(.., |(at, _)| *at <= now) {
+                self.dispatch.outcome(outcome, Timestamp(now));
             }
             self.dispatch.tick(self.clock());
             while let Some(work) = self.dispatch.next_work(self.clock()) {
@@ -137,7 +149,10 @@ impl Stage {
         match work {
             Work::Send(send) => {
                 let outcome = self.answer(&send);
-                self.dispatch.outcome(outcome, self.clock());
+                match self.takes_ms {
+                    0 => self.dispatch.outcome(outcome, self.clock()),
+                    takes_ms => self.answers.push((self.now + takes_ms, outcome)),
+                }
             }
             Work::ReadPage { hook_no, app_no, cursor_no, after, until, .. } => {
                 let changes = self.model.changes(app_no, after, until, 100);
@@ -187,6 +202,7 @@ fn selection() -> Selection {
         collection_no: None,
         echoes: false,
         except: Vec::new(),
+        left: Vec::new(),
         filter: None,
         named: Vec::new(),
         transform: None,
@@ -213,6 +229,44 @@ fn changes_within_the_interval_are_one_later_call_with_all_of_them() {
     stage.publish_at(&[0, 100, 200, 4_900, 20_000]);
     stage.run_until(60 * SECOND);
     assert_eq!(stage.calls, [(0, vec![1]), (5_000, vec![2, 3, 4]), (20_000, vec![5])]);
+}
+
+#[test]
+fn a_change_during_a_call_is_sent_after_it_and_alone() {
+    let soon = Coalesce { min_interval_ms: 50, ..Coalesce::PLAIN };
+    let mut stage = Stage::new(Service { coalesce: Some(soon), ..throttled() });
+    stage.takes_ms = 500;
+    stage.publish_at(&[0, 100]);
+    stage.run_until(10 * SECOND);
+    assert_eq!(stage.calls, [(0, vec![1]), (500, vec![2])]);
+}
+
+#[test]
+fn a_change_during_a_call_that_fails_goes_with_its_retry() {
+    let mut stage = Stage::new(throttled());
+    (stage.receiver, stage.takes_ms) = (Receiver::Answers(503), 500);
+    stage.publish_at(&[0, 100]);
+    stage.run_until(SECOND);
+    assert_eq!(stage.hook().consecutive_failures, 1);
+    stage.receiver = Receiver::Answers(201);
+    stage.run_until(60 * SECOND);
+    assert_eq!(stage.calls, [(0, vec![1]), (5_500, vec![1, 2])], "5 s after the answer");
+    let hook = stage.hook();
+    assert_eq!((hook.runs, hook.failures, hook.consecutive_failures), (2, 1, 0));
+    assert!(stage.model.parked.is_empty());
+}
+
+#[test]
+fn what_failed_once_is_sent_again_and_nothing_is_left() {
+    let mut stage = Stage::new(throttled());
+    stage.receiver = Receiver::Answers(503);
+    stage.publish_at(&[0]);
+    assert_eq!((stage.hook().consecutive_failures, stage.hook().failures), (1, 1));
+    stage.receiver = Receiver::Answers(201);
+    stage.run_until(3_600 * SECOND);
+    assert_eq!(stage.calls, [(0, vec![1]), (5_000, vec![1])]);
+    assert_eq!((stage.hook().consecutive_failures, stage.hook().runs), (0, 2));
+    assert!(stage.model.parked.is_empty() && stage.dispatch.next_timer().is_none());
 }
 
 #[test]

@@ -7,11 +7,13 @@ use bytes::Bytes;
 use tidings_core::access::{Access, Hidden};
 use tidings_core::filter::Filter;
 use tidings_core::hook::{Coalesce, DisableRule, HookStatus, Named, Ordering, Service};
+use tidings_core::limits::ERRANDS_AT_ONCE;
 use tidings_core::sign::verify;
 use tidings_engine::errand::Errands;
 use tidings_providers::errand::{Called, Errand, Refusal, Reply};
 use tidings_store::DeliveryStatus;
-use tidings_testkit::receiver::Answer;
+use tidings_testkit::receiver::{Answer, Gate};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::world::{PATIENCE, World, served};
 
@@ -168,4 +170,35 @@ async fn a_call_is_signed_and_let_in_as_a_delivery_but_recorded_nowhere() {
     assert_eq!((hook.runs, hook.failures, hook.consecutive_failures), (0, 0, 0));
     let rows = world.store.deliveries(hook.hook_no, None, u64::MAX, 9).await.unwrap();
     assert!(rows.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_that_takes_its_time_holds_up_no_other_errand() {
+    let world = World::new().await;
+    let hook = world.hook(&["*"], &[0]).await;
+    let gate = Gate::new();
+    world.receiver.answer_always(Answer::status(200).after(&gate));
+    let (desk, orders) = mpsc::channel(2 * ERRANDS_AT_ONCE);
+    let (_stopping, stop) = watch::channel(false);
+    let running = tokio::spawn(Errands::new(world.providers()).run(orders, stop));
+    let ask = |errand| {
+        let (answer, answered) = oneshot::channel();
+        desk.try_send((errand, answer)).unwrap();
+        answered
+    };
+    let call = || Errand::Call { hook_no: hook.hook_no, body: Bytes::from_static(b"{}") };
+    let first = ask(call());
+    world.receiver.wait_for(1, PATIENCE).await;
+    for _ in 0..2 * ERRANDS_AT_ONCE {
+        assert_eq!(ask(call()).await.unwrap().err(), Some(Refusal::Busy), "one at a time");
+    }
+    // Answered, whatever the answer is.
+    drop(ask(Errand::Revoke { account_no: 99 }).await.unwrap());
+    gate.open();
+    let answer = Called { status: Some(200), why: None };
+    let is_called = |reply| matches!(reply, Ok(Reply::Called(called)) if called == answer);
+    assert!(is_called(first.await.unwrap()));
+    assert!(is_called(ask(call()).await.unwrap()), "the next one has its turn");
+    drop(desk);
+    running.await.unwrap();
 }

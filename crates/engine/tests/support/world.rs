@@ -168,6 +168,7 @@ impl World {
                 collection_no: None,
                 echoes: false,
                 except: Vec::new(),
+                left: Vec::new(),
                 filter: None,
                 named: Vec::new(),
                 transform: None,

@@ -153,20 +153,14 @@ impl Object {
         }
     }
 
-    /// Every event has an organizer, also one without guests: then it says nothing.
+    /// Google's guest list as it is: an organizer who is a guest is marked, and nobody is added to it.
     fn attendees(&self) -> Vec<Attendee> {
         let mut attendees: Vec<Attendee> =
             self.attendees.iter().filter_map(Person::attendee).collect();
-        let organizer = self.organizer.as_ref().and_then(Person::attendee);
-        if let Some(organizer) = organizer.filter(|_| !attendees.is_empty()) {
-            let same = |a: &&mut Attendee| a.email.eq_ignore_ascii_case(&organizer.email);
-            match attendees.iter_mut().find(same) {
-                Some(attendee) => attendee.organizer = true,
-                None => attendees.insert(
-                    0,
-                    Attendee { organizer: true, status: "accepted".into(), ..organizer },
-                ),
-            }
+        let organizer = self.organizer.as_ref().and_then(|person| person.email.as_deref());
+        for attendee in &mut attendees {
+            attendee.organizer |=
+                organizer.is_some_and(|email| attendee.email.eq_ignore_ascii_case(email));
         }
         attendees
     }

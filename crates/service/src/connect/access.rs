@@ -7,6 +7,9 @@ use crate::{Caller, Error, Result, Scope, Service};
 
 /// [`Error::Forbidden`] of what only a token with [`ConnectAccess::ReadWrite`] may do.
 pub const CONNECT_WRITE: &str = "connect:write";
+/// [`Error::Forbidden`] of being told of changes with their content, which a token with
+/// [`ConnectAccess::FreeBusy`] does not open.
+pub const CONNECT_READ: &str = "connect:read";
 /// [`Error::Forbidden`] of the list of calendars, which a token with [`ConnectAccess::FreeBusy`] does not
 /// open.
 pub const CONNECT_CALENDARS: &str = "connect:calendars";
@@ -82,7 +85,7 @@ pub(super) fn user_no(caller: &Caller) -> Result<i64> {
 
 /// Who acts for an app where nobody has shown a token: a browser in the middle of an authorization, the
 /// server itself. `id` is what the audit log calls it.
-pub(super) fn steward(app: &store::App, id: GrantId) -> Caller {
+pub(crate) fn steward(app: &store::App, id: GrantId) -> Caller {
     let grant = Grant {
         grant_no: 0,
         id,

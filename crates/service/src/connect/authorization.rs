@@ -187,24 +187,23 @@ impl Service {
     /// Sends the person on to a provider; `back` is where to they come back in the end.
     ///
     /// # Errors
-    /// Not found (no authorization); invalid; not configured.
+    /// Not found (no authorization); forbidden without `csrf`; invalid; not configured.
     pub async fn connect_leave(
         &self,
         headers: &HeaderMap,
+        csrf: &str,
         provider: &str,
         back: &str,
     ) -> Result<String> {
-        let flow = self.flow(headers).await?.ok_or(Error::NotFound("authorization"))?;
-        let caller = flow.caller();
-        let (user, _) = self.upsert_user(&caller, flow.kept.user.clone()).await?;
+        let flow = self.checked_flow(headers, csrf).await?;
         let input = NewConnection {
             provider: provider.to_owned(),
-            user: Some(user.id),
+            user_named: Some(flow.kept.user.clone()),
             return_to: Some(back.to_owned()),
             browser: Some(flow.kept.nonce.clone()),
             ..NewConnection::default()
         };
-        Ok(self.begin_connection(&caller, input).await?.authorize_url)
+        Ok(self.begin_connection(&flow.caller(), input).await?.authorize_url)
     }
 
     /// The person is back from a provider, with an account of theirs.
@@ -223,7 +222,9 @@ impl Service {
         self.shown(&flow).await
     }
 
-    /// Connects an account by password, or gives a new password to the one that is there already.
+    /// Connects an account by password, or gives a new password to the one that is there already and does
+    /// not work. One that works keeps its password: a client id and the id of an end user are no secrets,
+    /// and whoever has both could break it.
     ///
     /// # Errors
     /// Not found (no authorization); forbidden without `csrf`; invalid; too many accounts.
@@ -235,37 +236,50 @@ impl Service {
     ) -> Result<Authorization> {
         let mut flow = self.checked_flow(headers, csrf).await?;
         let caller = flow.caller();
-        let (user, _) = self.upsert_user(&caller, flow.kept.user.clone()).await?;
-        let ConnectLogin { provider, server_url, username, password } = login;
-        let app_no = flow.app.app_no;
-        let user_row = self.find_user(&caller, user.id).await?;
-        let known = self.accounts_of_user(app_no, user_row.user_no).await?;
-        let is_same = |account: &&store::Account| {
-            account.provider == provider
-                && account.server_url == server_url
-                && account.username.as_ref() == Some(&username)
-        };
-        let account = match known.iter().find(is_same) {
+        let id = match self.same_login(&flow, &login).await? {
+            Some(known) if works(&known) == Some(true) => known.id,
             Some(known) => {
-                let password = Some(password);
+                let password = Some(login.password);
                 let changes = AccountChanges { password, ..AccountChanges::default() };
-                self.update_account(&caller, known.id, changes).await?
+                self.update_account(&caller, known.id, changes).await?.id
             }
             None => {
-                let new = NewAccount {
+                let ConnectLogin { provider, server_url, username, password } = login;
+                let mut new = NewAccount {
                     provider,
-                    user: Some(user.id),
+                    user: None,
                     external_id: None,
                     name: None,
                     server_url,
                     username,
                     password,
                 };
-                self.connect_account(&caller, new).await?
+                // Not before: what is refused leaves no end user behind.
+                self.check_new(&new)?;
+                let (user, _) = self.upsert_user(&caller, flow.kept.user.clone()).await?;
+                new.user = Some(user.id);
+                self.connect_account(&caller, new).await?.id
             }
         };
-        note(&mut flow, account.id);
+        note(&mut flow, id);
         self.shown(&flow).await
+    }
+
+    /// The account of the flow's user that a login is for.
+    async fn same_login(
+        &self,
+        flow: &Flow,
+        login: &ConnectLogin,
+    ) -> Result<Option<store::Account>> {
+        let app_no = flow.app.app_no;
+        let user = self.store.user_named(app_no, flow.kept.user.clone()).await?;
+        let Some(user) = user else { return Ok(None) };
+        let known = self.accounts_of_user(app_no, user.user_no).await?;
+        Ok(known.into_iter().find(|account| {
+            account.provider == login.provider
+                && account.server_url == login.server_url
+                && account.username.as_ref() == Some(&login.username)
+        }))
     }
 
     /// Ends an authorization: where to send the person, with a code for the app.
@@ -351,15 +365,10 @@ impl Service {
             let Ok(id) = id.parse::<AccountId>() else { continue };
             let found = self.store.account_by_id(flow.app.app_no, id).await?;
             let Some(account) = found else { continue };
-            let works = match account.status {
-                AccountStatus::Active if account.last_sync_at.is_some() => Some(true),
-                AccountStatus::Active => None,
-                _ => Some(false),
-            };
             connecting.push(Connecting {
+                works: works(&account),
                 provider: account.provider,
                 name: account.name,
-                works,
                 why: account.status_reason.or(account.last_error),
             });
         }
@@ -391,6 +400,15 @@ impl Service {
 
 fn place(app: AppId, id: GrantId) -> Place {
     Place { table: "connect_authorization", column: "cookie", app, row: id.0 }
+}
+
+/// Whether an account was read and can be; `None`: nobody knows yet.
+fn works(account: &store::Account) -> Option<bool> {
+    match account.status {
+        AccountStatus::Active if account.last_sync_at.is_some() => Some(true),
+        AccountStatus::Active => None,
+        _ => Some(false),
+    }
 }
 
 fn note(flow: &mut Flow, account: AccountId) {

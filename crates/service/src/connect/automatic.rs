@@ -4,11 +4,10 @@
 //! It is recognised by its id in the dialect: the app's own. The format tells the calendar's id as its
 //! channel, so that a client can end it for one calendar.
 
-use tidings_core::hook::Selection;
 use tidings_core::id::{AppId, CollectionId, GrantId, HookId};
 use tidings_core::limits;
 use tidings_core::sign::Scheme;
-use tidings_store::{self as store, HookLike, HookUpdate};
+use tidings_store::{self as store, HookLike};
 
 use super::access::{steward, user_no};
 use super::{FORMAT_PINNED, TRIGGER};
@@ -64,49 +63,46 @@ impl Service {
         Ok(found.pop())
     }
 
-    /// The automatic subscription and what it selects without these calendars too; `None` when they are
-    /// not in it.
+    /// The automatic subscription and those of these calendars that are in it; `None` when none is.
     ///
     /// # Errors
-    /// Conflict beyond [`limits::HOOK_EXCEPT_MAX`] calendars left out.
+    /// Conflict when more than [`limits::CONNECT_LEFT_MAX`] would have left it.
     pub(super) async fn leaving_out(
         &self,
         app: &store::App,
         calendars: &[i64],
-    ) -> Result<Option<(store::Hook, Selection)>> {
+    ) -> Result<Option<(store::Hook, Vec<i64>)>> {
         let Some(hook) = self.automatic_hook(app).await? else { return Ok(None) };
-        let mut selection: Selection = hook.selection().clone();
-        let known = selection.except.len();
-        let new = calendars.iter().filter(|calendar| !hook.selection().except.contains(calendar));
-        selection.except.extend(new);
-        if selection.except.len() == known {
+        let selection = hook.selection();
+        let mut leaving = calendars.to_vec();
+        leaving.retain(|calendar| selection.left_at(*calendar).is_none());
+        if leaving.is_empty() {
             return Ok(None);
         }
-        if selection.except.len() > limits::HOOK_EXCEPT_MAX {
-            selection.except = self.store.calendars_left(selection.except).await?;
+        let most = limits::CONNECT_LEFT_MAX.saturating_sub(leaving.len());
+        if selection.left.len() > most {
+            let left = selection.left.iter().map(|(calendar, _)| *calendar).collect();
+            if self.store.calendars_left(left).await?.len() > most {
+                let why = format!(
+                    "{} calendars were subscribed or unsubscribed by name, and no more can leave \
+                     the automatic subscription; set subscribe_all of the app to false",
+                    limits::CONNECT_LEFT_MAX
+                );
+                return Err(Error::Conflict(why));
+            }
         }
-        if selection.except.len() > limits::HOOK_EXCEPT_MAX {
-            let why = format!(
-                "{} calendars were subscribed or unsubscribed by name, and no more can leave the \
-                 automatic subscription; set subscribe_all of the app to false",
-                limits::HOOK_EXCEPT_MAX
-            );
-            return Err(Error::Conflict(why));
-        }
-        Ok(Some((hook, selection)))
+        Ok(Some((hook, leaving)))
     }
 
-    /// Has the automatic subscription select so; says whether there was anything to do.
+    /// Has these calendars leave the automatic subscription; says whether there was anything to do.
     pub(super) async fn leave_out(
         &self,
         caller: &Caller,
-        leaving: Option<(store::Hook, Selection)>,
+        leaving: Option<(store::Hook, Vec<i64>)>,
     ) -> Result<bool> {
-        let Some((hook, selection)) = leaving else { return Ok(false) };
-        let update = HookUpdate { selection: Some(selection), ..HookUpdate::default() };
-        let entry = caller.did("hook.update", hook.id);
-        self.store.update_hook(hook.hook_no, update, entry, self.now()).await?;
-        Ok(true)
+        let Some((hook, leaving)) = leaving else { return Ok(false) };
+        let (entry, most) = (caller.did("hook.update", hook.id), limits::CONNECT_LEFT_MAX);
+        Ok(self.store.leave_hook(&hook, leaving, most, entry, self.now()).await?)
     }
 
     /// Store keys of the user's calendar that a channel of the automatic subscription names: one for each
@@ -123,12 +119,8 @@ impl Service {
             Err(error) => return Err(error),
         };
         let (app_no, user_no) = (caller.app()?.app_no, user_no(caller)?);
-        let same = self.store.calendars_of_user(
-            app_no,
-            user_no,
-            account.provider,
-            calendar.external_id,
-        );
+        let same =
+            self.store.calendars_of_user(app_no, user_no, account.provider, calendar.external_id);
         Ok(same.await?.iter().map(|place| place.collection_no).collect())
     }
 }

@@ -93,12 +93,15 @@ struct Sorted {
     most: usize,
     events: BTreeMap<EventPlace, CalendarEvent>,
     bytes: usize,
-    more: bool,
+    /// The first place that there was no room for: what is at it or behind it waits for the next page, also
+    /// when it would fit, or the page would have a gap that nobody comes back for.
+    dropped: Option<EventPlace>,
 }
 
 impl Sorted {
     fn take(&mut self, place: EventPlace, event: CalendarEvent) {
-        if self.after.as_ref().is_some_and(|after| place <= *after) {
+        let is_told = self.after.as_ref().is_some_and(|after| place <= *after);
+        if is_told || self.dropped.as_ref().is_some_and(|dropped| place >= *dropped) {
             return;
         }
         self.bytes += event.event.len();
@@ -107,9 +110,9 @@ impl Sorted {
             held.events.len() > held.most || held.bytes > limits::JOURNAL_PAGE_BYTES_MAX
         };
         while is_over(self) && self.events.len() > 1 {
-            let last = self.events.pop_last();
-            self.bytes -= last.map_or(0, |(_, event)| event.event.len());
-            self.more = true;
+            let Some((place, event)) = self.events.pop_last() else { return };
+            self.bytes -= event.event.len();
+            self.dropped = Some(place);
         }
     }
 }
@@ -144,7 +147,7 @@ impl Service {
             most: query.limit.max(1),
             events: BTreeMap::new(),
             bytes: 0,
-            more: false,
+            dropped: None,
         };
         for ConnectCalendar { provider, calendar } in self.calendars_within(&inner).await? {
             if !query.calendars.takes(&provider, &calendar.external_id) {
@@ -172,7 +175,8 @@ impl Service {
                 }
             }
         }
-        Ok(ConnectEvents { events: sorted.events.into_iter().collect(), more: sorted.more })
+        let more = sorted.dropped.is_some();
+        Ok(ConnectEvents { events: sorted.events.into_iter().collect(), more })
     }
 
     /// Makes an event; see [`Service::create_event`].
@@ -284,4 +288,62 @@ impl Service {
 fn starts_at(event: &CalendarEvent) -> i64 {
     let content: Option<Event> = serde_json::from_slice(&event.event).ok();
     content.and_then(|content| content.span_ms().0).unwrap_or(i64::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tidings_core::id::{CollectionId, Ids};
+
+    use super::*;
+
+    const MIB: usize = 1024 * 1024;
+
+    fn place(at: i64) -> EventPlace {
+        EventPlace { at, provider: "google".into(), calendar: "c".into(), id: at.to_string() }
+    }
+
+    fn event(bytes: usize) -> CalendarEvent {
+        CalendarEvent {
+            id: "e".into(),
+            calendar: CollectionId(Ids::seeded(1).next(Timestamp(0))),
+            series: None,
+            recurrence_id: None,
+            etag: String::new(),
+            event: Bytes::from(vec![b' '; bytes]),
+        }
+    }
+
+    /// Every page of these events, by their places.
+    fn pages(events: &[(i64, usize)], most: usize) -> Vec<Vec<i64>> {
+        let (mut pages, mut after) = (Vec::new(), None);
+        loop {
+            let mut sorted =
+                Sorted { after, most, events: BTreeMap::new(), bytes: 0, dropped: None };
+            for (at, bytes) in events {
+                sorted.take(place(*at), event(*bytes));
+            }
+            pages.push(sorted.events.keys().map(|place| place.at).collect());
+            if sorted.dropped.is_none() {
+                return pages;
+            }
+            after = sorted.events.keys().next_back().cloned();
+        }
+    }
+
+    #[test]
+    fn no_event_is_lost_between_two_pages_whatever_their_sizes_and_order() {
+        for (events, most, expected) in [
+            // The large third does not fit, the small fourth would.
+            (vec![(1, 5 * MIB), (3, 5 * MIB), (4, 1)], 9, vec![vec![1], vec![3, 4]]),
+            (vec![(4, 1), (3, 5 * MIB), (1, 5 * MIB)], 9, vec![vec![1], vec![3, 4]]),
+            // One that is larger than a page has a page of its own.
+            (vec![(2, 9 * MIB), (1, 1), (3, 1)], 9, vec![vec![1], vec![2], vec![3]]),
+            (vec![(3, 1), (1, 1), (2, 1)], 2, vec![vec![1, 2], vec![3]]),
+            (vec![(1, 1), (2, 1)], 2, vec![vec![1, 2]]),
+            (vec![], 2, vec![vec![]]),
+        ] {
+            assert_eq!(pages(&events, most), expected, "{events:?}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tidings_core::clock::Timestamp;
 use tidings_core::id::{AppId, GrantId};
 use tidings_core::limits;
-use tidings_store::{self as store, Grant, GrantKind, GrantUpdate, NewGrant};
+use tidings_store::{self as store, Grant, GrantKind, NewGrant, Rotation};
 use zeroize::Zeroizing;
 
 use super::access::{ConnectAccess, steward};
@@ -106,7 +106,7 @@ impl Service {
         let Some((code, _)) = self.store.take_grant(hash, GrantKind::Code, now).await? else {
             return Ok(Err(GrantRefusal::Code));
         };
-        let Some(refresh) = self.mint_refresh(client, &code, 1).await? else {
+        let Some(refresh) = self.mint_refresh(client, &code).await? else {
             return Ok(Err(GrantRefusal::Session));
         };
         let tokens = self.mint_access(client, &refresh.0, refresh.1).await?;
@@ -126,7 +126,6 @@ impl Service {
         client.may(Scope::Accounts)?;
         let (app, now) = (client.app()?, self.now());
         let hash: [u8; 32] = Sha256::digest(token).into();
-        let turn = self.subscribing.lock().await;
         let found = self.store.grant_of_token(hash).await?;
         let Some(found) = found.filter(|grant| grant.kind == GrantKind::Refresh) else {
             return Ok(Err(GrantRefusal::Refresh));
@@ -144,15 +143,28 @@ impl Service {
             tracing::info!(authorization = %root.id, "an old copy of a refresh token was shown");
             return Ok(Err(GrantRefusal::Refresh));
         }
-        let Some((_, refresh)) = self.mint_refresh(client, &root, shown + 1).await? else {
+        let Some((new_refresh, refresh)) = self.next_refresh(client, &root, shown + 1)? else {
             return Ok(Err(GrantRefusal::Session));
         };
-        let Some(tokens) = self.mint_access(client, &root, refresh).await? else {
+        let Some((new_access, access)) = self.next_access(client, &root)? else {
             return Ok(Err(GrantRefusal::Session));
         };
-        self.note_rotation(client, &root, &found, (shown + 1).max(newest)).await?;
-        drop(turn);
-        Ok(Ok(tokens))
+        let rotation = Rotation {
+            root_no: root.grant_no,
+            shown_no: found.grant_no,
+            shown,
+            // A client that lost the answer may show it once more, and as an old copy it is worth knowing.
+            shown_until: now.plus_ms(limits::CONNECT_REFRESH_USED_MS),
+            refresh: new_refresh,
+            access: new_access,
+        };
+        let entry = client.did("connect.refresh", root.id);
+        match self.store.rotate_grant(rotation, entry, now).await {
+            Ok(true) => Ok(Ok(tokens(access, refresh))),
+            Ok(false) => Ok(Err(GrantRefusal::Refresh)),
+            Err(error) if error.is_not_found() => Ok(Err(GrantRefusal::Session)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Ends whatever a token of Connect belongs to: all authorizations of its user in its app, or, of a
@@ -166,6 +178,7 @@ impl Service {
         let Some(found) = self.store.grant_of_token(hash).await? else { return Ok(()) };
         let is_connect = matches!(found.kind, GrantKind::Connect | GrantKind::Refresh);
         let (Some(app_no), true) = (found.app_no, is_connect) else { return Ok(()) };
+        let Some(user_no) = found.user_no else { return Ok(()) };
         let Some(app) = self.store.app(app_no).await? else { return Ok(()) };
         let caller = steward(&app, found.id);
         if found.details["generation"].is_null() {
@@ -173,13 +186,15 @@ impl Service {
             self.known.forget();
             return Ok(());
         }
-        let kinds = vec![GrantKind::Refresh];
-        let most = limits::CONNECT_REFRESH_TOKENS_READ;
-        let grants = self.store.grants_of_kinds(app_no, found.user_no, kinds, most).await?;
-        for root in grants.iter().filter(|grant| generation(grant, "generation") == 1) {
-            self.end_grants(&caller, root).await?;
+        loop {
+            let entry = caller.did("connect.revoke", found.id);
+            let is_done =
+                self.store.revoke_refresh_step(app_no, user_no, entry, self.now()).await?;
+            self.known.forget();
+            if is_done {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     async fn end_grants(&self, caller: &Caller, root: &Grant) -> Result<()> {
@@ -198,39 +213,14 @@ impl Service {
         }
     }
 
-    /// Notes the newest generation, and lets the token that was shown end some day: it may be shown once
-    /// more by a client that lost the answer, and is worth knowing for a while as an old copy.
-    async fn note_rotation(
-        &self,
-        client: &Caller,
-        root: &Grant,
-        shown: &Grant,
-        newest: i64,
-    ) -> Result<()> {
-        let now = self.now();
-        let entry = || client.did("connect.refresh", root.id);
-        let mut details = root.details.clone();
-        details["newest"] = newest.into();
-        let update = GrantUpdate { details: Some(details), ..GrantUpdate::default() };
-        self.store.update_grant(root.grant_no, update, Vec::new(), entry(), now).await?;
-        if shown.grant_no != root.grant_no && shown.expires_at.is_none() {
-            let ends = Some(Some(now.plus_ms(limits::CONNECT_REFRESH_USED_MS)));
-            let update = GrantUpdate { expires_at: ends, ..GrantUpdate::default() };
-            self.store.update_grant(shown.grant_no, update, Vec::new(), entry(), now).await?;
-        }
-        Ok(())
-    }
-
-    /// A refresh token below `parent`; `None` when its user is gone.
+    /// The first refresh token of an authorization, below its code; `None` when its user is gone.
     async fn mint_refresh(
         &self,
         client: &Caller,
-        parent: &Grant,
-        generation: i64,
+        code: &Grant,
     ) -> Result<Option<(Grant, Zeroizing<String>)>> {
-        let details = json!({ "scope": ConnectAccess::of(parent).as_str(), "generation": generation,
-            "newest": generation });
-        self.mint_below(client, parent, GrantKind::Refresh, details, None).await
+        let Some((new, token)) = self.next_refresh(client, code, 1)? else { return Ok(None) };
+        Ok(Some((self.create_token(client, new).await?, token)))
     }
 
     async fn mint_access(
@@ -239,21 +229,46 @@ impl Service {
         root: &Grant,
         refresh: Zeroizing<String>,
     ) -> Result<Option<ConnectTokens>> {
-        let details = json!({ "scope": ConnectAccess::of(root).as_str(), "generation": 0 });
-        let ends = self.now().plus_ms(limits::CONNECT_ACCESS_MS);
-        let made = self.mint_below(client, root, GrantKind::Connect, details, Some(ends)).await?;
-        let expires_in_s = limits::CONNECT_ACCESS_MS / 1_000;
-        Ok(made.map(|(_, access)| ConnectTokens { access, refresh, expires_in_s }))
+        let Some((new, access)) = self.next_access(client, root)? else { return Ok(None) };
+        self.create_token(client, new).await?;
+        Ok(Some(tokens(access, refresh)))
     }
 
-    async fn mint_below(
+    async fn create_token(&self, client: &Caller, new: NewGrant) -> Result<Grant> {
+        let entry = client.did("connect_token.create", new.id);
+        Ok(self.store.create_grant(new, Vec::new(), entry, self.now()).await?)
+    }
+
+    fn next_refresh(
+        &self,
+        client: &Caller,
+        parent: &Grant,
+        generation: i64,
+    ) -> Result<Option<(NewGrant, Zeroizing<String>)>> {
+        let details = json!({ "scope": ConnectAccess::of(parent).as_str(), "generation": generation,
+            "newest": generation });
+        self.token_below(client, parent, GrantKind::Refresh, details, None)
+    }
+
+    fn next_access(
+        &self,
+        client: &Caller,
+        root: &Grant,
+    ) -> Result<Option<(NewGrant, Zeroizing<String>)>> {
+        let details = json!({ "scope": ConnectAccess::of(root).as_str(), "generation": 0 });
+        let ends = self.now().plus_ms(limits::CONNECT_ACCESS_MS);
+        self.token_below(client, root, GrantKind::Connect, details, Some(ends))
+    }
+
+    /// A token below `parent`, to be stored; `None` when its user is gone.
+    fn token_below(
         &self,
         client: &Caller,
         parent: &Grant,
         kind: GrantKind,
         details: serde_json::Value,
         expires_at: Option<Timestamp>,
-    ) -> Result<Option<(Grant, Zeroizing<String>)>> {
+    ) -> Result<Option<(NewGrant, Zeroizing<String>)>> {
         let (app, now) = (client.app()?, self.now());
         let Some(sub) = &parent.user_external_id else { return Ok(None) };
         let id = GrantId(self.ids.next(now));
@@ -285,9 +300,7 @@ impl Service {
             hint: token[token.len() - HINT_DIGITS..].to_owned(),
             expires_at,
         };
-        let entry = client.did("connect_token.create", id);
-        let grant = self.store.create_grant(new, Vec::new(), entry, now).await?;
-        Ok(Some((grant, token)))
+        Ok(Some((new, token)))
     }
 
     /// An authorization code for a user.
@@ -317,6 +330,10 @@ impl Service {
         self.store.create_grant(new, Vec::new(), caller.did("connect.code", id), now).await?;
         Ok(code)
     }
+}
+
+fn tokens(access: Zeroizing<String>, refresh: Zeroizing<String>) -> ConnectTokens {
+    ConnectTokens { access, refresh, expires_in_s: limits::CONNECT_ACCESS_MS / 1_000 }
 }
 
 fn generation(grant: &Grant, name: &str) -> i64 {

@@ -14,8 +14,8 @@ impl Service {
     /// that is no success is no error, nor is an unreachable receiver: see [`Called`].
     ///
     /// # Errors
-    /// Forbidden; not found; conflict when the receiver has not consented; unavailable when too many of such
-    /// requests wait.
+    /// Forbidden; not found; conflict when the receiver has not consented; unavailable while another such
+    /// request of the app is under way, or too many are.
     pub async fn call_hook(&self, caller: &Caller, id: HookId, body: Bytes) -> Result<Called> {
         self.allow(caller, Scope::Hooks, "hook.call", id).await?;
         let hook = self.find_hook(caller, id).await?;
@@ -25,6 +25,10 @@ impl Service {
             Ok(Reply::Called(called)) => Ok(called),
             Ok(_) => Err(Error::Internal),
             Err(Refusal::NotFound(_)) => Err(Error::NotFound("hook")),
+            Err(Refusal::Busy) => {
+                let why = "another call of a hook is under way".into();
+                Err(Error::ProviderUnavailable { why, retry_after_s: 1 })
+            }
             Err(refusal) => Err(refusal.into()),
         }
     }

@@ -217,13 +217,14 @@ impl Service {
             collection_no,
             echoes: checked.echoes,
             except,
+            left: Vec::new(),
             filter: checked.filter.clone(),
             named: checked.named.clone(),
             transform: checked.transform.clone(),
         })
     }
 
-    /// Store keys of calendars in the caller's app.
+    /// Store keys of calendars in the caller's app that the caller may know.
     pub(super) async fn collection_nos(
         &self,
         caller: &Caller,
@@ -237,7 +238,8 @@ impl Service {
     }
 
     async fn collection_no(&self, caller: &Caller, calendar: CollectionId) -> Result<i64> {
-        let found = self.store.collection_place(caller.app()?.app_no, calendar).await?;
+        let (app_no, user_no) = (caller.app()?.app_no, caller.grant.user_no);
+        let found = self.store.collection_place(app_no, user_no, calendar).await?;
         found.ok_or(Error::NotFound("calendar"))
     }
 }

@@ -30,6 +30,8 @@ pub struct RecordAccount {
     pub created_at: Timestamp,
     /// When it was last changed; equal to `created_at` until then.
     pub updated_at: Timestamp,
+    /// When its last bulk job ended, whether that changed anything or not.
+    pub refreshed_at: Option<Timestamp>,
 }
 
 impl RecordAccount {
@@ -59,6 +61,7 @@ impl From<store::RecordAccount> for RecordAccount {
             details: row.details,
             created_at: row.created_at,
             updated_at: row.updated_at,
+            refreshed_at: row.refreshed_at,
         }
     }
 }
@@ -107,14 +110,13 @@ impl Service {
             return Err(Error::NotFound("user"));
         }
         self.has_room()?;
-        if self.store.app_counts(app_no).await?.accounts >= limits::APP_ACCOUNTS_MAX {
-            let known = match &input.external_id {
-                Some(id) => self.store.record_account_named(app_no, id.clone()).await?.is_some(),
-                None => false,
-            };
-            if !known {
-                return Err(Error::limit("accounts of an app"));
-            }
+        let known = match &input.external_id {
+            Some(id) => self.store.record_account_named(app_no, id.clone()).await?.is_some(),
+            None => false,
+        };
+        // Counting is left to whoever adds one.
+        if !known && self.store.app_counts(app_no).await?.accounts >= limits::APP_ACCOUNTS_MAX {
+            return Err(Error::limit("accounts of an app"));
         }
         let NewRecordAccount { external_id, name, .. } = input;
         let new = store::NewRecordAccount { id, app_no, user_no, external_id, name, details };

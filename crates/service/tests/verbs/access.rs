@@ -28,7 +28,7 @@ fn audit(action: &'static str, object: String) -> store::AuditEntry {
 }
 
 async fn stored(setup: &Setup) -> store::Hook {
-    setup.store.hooks(1, 0, 10).await.unwrap().pop().unwrap()
+    setup.store.hooks(1, None, 0, 10).await.unwrap().pop().unwrap()
 }
 
 async fn opened(setup: &Setup) -> Option<Access> {

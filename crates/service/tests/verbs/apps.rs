@@ -71,7 +71,7 @@ async fn a_deleted_app_is_gone_and_its_content_erased() {
     let kept = setup.store.changes(deleted[0], 0, 10).await.unwrap();
     assert_eq!(kept.len(), 3);
     assert!(kept.iter().all(|change| change.new.body.is_empty()));
-    assert!(setup.store.hooks(deleted[0], 0, 10).await.unwrap().is_empty());
+    assert!(setup.store.hooks(deleted[0], None, 0, 10).await.unwrap().is_empty());
     assert!(setup.service.app(&setup.owner, setup.app).await.is_ok());
 }
 

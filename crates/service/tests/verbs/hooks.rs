@@ -17,7 +17,7 @@ async fn a_hook_has_defaults_and_its_secret_is_sealed() {
     let hook = &created.hook;
     assert_eq!((hook.format.as_str(), hook.status), ("native@1", HookStatus::Active));
     assert_eq!((hook.retry.len(), hook.concurrency, hook.timeout_ms), (14, 16, 15_000));
-    let rows = setup.store.hooks(1, 0, 1).await.unwrap();
+    let rows = setup.store.hooks(1, None, 0, 1).await.unwrap();
     let secrets = setup.store.hook_secrets(rows[0].hook_no, setup.clock.now()).await.unwrap();
     let place =
         Place { table: "hook_secret", column: "sealed", app: setup.app, row: secrets[0].id };
@@ -162,7 +162,7 @@ async fn a_hook_can_begin_in_the_past() {
     }
     let input = NewHook { from: HookFrom::Seq(2), ..new_hook() };
     setup.service.create_hook(&setup.owner, input).await.unwrap();
-    let hook = setup.store.hooks(1, 0, 1).await.unwrap().remove(0);
+    let hook = setup.store.hooks(1, None, 0, 1).await.unwrap().remove(0);
     assert_eq!(setup.store.settled_seq(1, hook.hook_no).await.unwrap(), 1);
     assert!(hook.selection_at(2).is_some() && hook.selection_at(1).is_none());
 }

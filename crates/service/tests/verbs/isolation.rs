@@ -3,14 +3,15 @@ use tidings_core::id::{
 };
 use tidings_providers::errand::Refusal;
 use tidings_service::{
-    AccountChanges, AppChanges, ConnectToken, EnableFrom, Error, EventQuery, HookChanges,
-    LedgerQuery, NewConnection, NewHook, NewKey, NewPublication, NewReplay, Notify, PageInput,
-    ReplayFrom, RotateSecret, Scope, Writing,
+    AccountChanges, AccountQuery, AppChanges, ConnectToken, EnableFrom, Error, EventQuery,
+    GrantKind, HookChanges, LedgerQuery, NewAccount, NewConnection, NewHook, NewKey,
+    NewPublication, NewReplay, NewToken, Notify, PageInput, ReplayFrom, RotateSecret, Scope,
+    TokenText, Writing,
 };
 use tidings_store::{CollectionWrite, MirrorCommit};
 
 use crate::accounts::new_account;
-use crate::setup::{NOON, Setup, new_hook, publication};
+use crate::setup::{ANY, NOON, Setup, new_hook, publication};
 
 /// Asserts that a verb answers for another app's id exactly as for an id that nobody has.
 macro_rules! same_as_unknown {
@@ -113,6 +114,59 @@ async fn another_apps_calendars_look_like_unknown_ones_and_no_provider_is_asked(
     }
     assert!(s.calendar(b, calendar).await.is_ok());
     assert!(asked.list().is_empty(), "{:?}", asked.list());
+}
+
+#[tokio::test]
+async fn a_token_of_an_end_user_sees_and_reaches_only_what_is_that_users() {
+    let setup = Setup::new().await;
+    let (s, owner) = (&setup.service, &setup.owner);
+    let ada = s.upsert_user(owner, "ada".into()).await.unwrap().0.id;
+    let bob = s.upsert_user(owner, "bob".into()).await.unwrap().0.id;
+    let scopes = vec![Scope::Read, Scope::Accounts, Scope::Hooks];
+    let token = NewToken {
+        kind: GrantKind::Session,
+        user: Some(ada),
+        parent: None,
+        name: "session".into(),
+        scopes,
+        details: serde_json::json!({}),
+        expires_at: None,
+        text: TokenText::Hex64,
+    };
+    let token = s.mint_token(owner, token, Vec::new()).await.unwrap().1;
+    let caller = &s.authenticate_text(&token, None, &ANY).await.unwrap();
+    let of_bob = NewAccount { user: Some(bob), ..new_account() };
+    let of_bob = s.connect_account(owner, of_bob).await.unwrap().id;
+    let calendar = calendar_of(&setup, of_bob).await;
+    s.create_hook(owner, new_hook()).await.unwrap();
+
+    let own = s.connect_account(caller, new_account()).await.unwrap();
+    assert_eq!(own.user_id, Some(ada));
+    let listed = async |user| {
+        let query = AccountQuery { user, ..AccountQuery::default() };
+        let page = s.accounts(caller, query, &PageInput::default()).await.unwrap();
+        page.items.into_iter().map(|account| account.id).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(None).await, [own.id]);
+    assert_eq!(listed(Some(ada)).await, [own.id]);
+    assert!(listed(Some(bob)).await.is_empty());
+    for foreign in [
+        NewHook { user: Some(bob), ..new_hook() },
+        NewHook { account: Some(of_bob), ..new_hook() },
+        NewHook { calendar: Some(calendar), ..new_hook() },
+        NewHook { except_calendars: vec![calendar], ..new_hook() },
+    ] {
+        let refused = s.create_hook(caller, foreign).await;
+        assert!(matches!(refused, Err(Error::NotFound(_))), "{refused:?}");
+    }
+    let hook = s.create_hook(caller, new_hook()).await.unwrap().hook.id;
+    let hooks = s.hooks(caller, &PageInput::default()).await.unwrap().items;
+    assert_eq!(hooks.into_iter().map(|hook| hook.id).collect::<Vec<_>>(), [hook]);
+    let forbidden = Some(Error::Forbidden("admin"));
+    assert_eq!(s.changes(caller, 0, None).await.err(), forbidden);
+    assert_eq!(s.follow_changes(caller, None).await.err(), forbidden);
+    let id = ChangeId(Ids::seeded(79).next(NOON));
+    assert_eq!(s.change(caller, id).await.err(), forbidden);
 }
 
 fn connection() -> NewConnection {

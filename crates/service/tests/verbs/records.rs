@@ -137,6 +137,17 @@ async fn what_is_no_record_is_refused_with_its_place() {
 }
 
 #[tokio::test]
+async fn records_that_are_too_large_together_are_not_written() {
+    let setup = Setup::new().await;
+    let account = setup.record_account(&setup.owner).await;
+    let large = "x".repeat(limits::RECORD_BYTES_MAX - 100);
+    let many = limits::RECORD_WRITES_BYTES_MAX / large.len() + 1;
+    let writes = (0..many).map(|n| set(&format!("k{n}"), &large)).collect();
+    let refused = setup.service.write_records(&setup.owner, account, writes, Vec::new()).await;
+    assert!(matches!(refused, Err(Error::TooLarge(_))), "{refused:?}");
+}
+
+#[tokio::test]
 async fn a_bulk_job_tells_its_counts_and_nothing_when_nothing_changed() {
     let setup = Setup::new().await;
     let (service, owner) = (&setup.service, &setup.owner);

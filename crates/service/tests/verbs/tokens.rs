@@ -69,6 +69,30 @@ async fn a_token_of_any_shape_lets_its_holder_in_with_what_it_carries() {
 }
 
 #[tokio::test]
+async fn a_revoked_key_ends_its_sessions_and_a_revoked_token_all_that_it_made() {
+    let setup = Setup::new().await;
+    let service = &setup.service;
+    let ada = service.upsert_user(&setup.owner, "ada".into()).await.unwrap().0;
+    let key = setup.with_scopes(&[Scope::Accounts, Scope::Read]).await;
+    let session = NewToken { user: Some(ada.id), ..token(GrantKind::Session, &[Scope::Read]) };
+    let session = minted(&setup, &key, session).await;
+    service.authenticate_text(&session, None, &ANY).await.unwrap();
+    service.revoke_key(&setup.owner, key.grant_id()).await.unwrap();
+    let refused = service.authenticate_text(&session, None, &ANY).await;
+    assert_eq!(refused.err(), Some(Error::Unauthenticated));
+
+    let root = NewToken { user: Some(ada.id), ..token(GrantKind::Access, &[Scope::Read]) };
+    let root = minted(&setup, &setup.owner, root).await;
+    let root = service.authenticate_text(&root, None, &ANY).await.unwrap();
+    let child = NewToken { user: Some(ada.id), ..token(GrantKind::Access, &[Scope::Read]) };
+    let child = minted(&setup, &root, child).await;
+    service.authenticate_text(&child, None, &ANY).await.unwrap();
+    service.revoke_key(&setup.owner, root.grant_id()).await.unwrap();
+    let refused = service.authenticate_text(&child, None, &ANY).await;
+    assert_eq!(refused.err(), Some(Error::Unauthenticated));
+}
+
+#[tokio::test]
 async fn codes_and_refresh_tokens_let_nobody_in_and_are_taken_once() {
     let setup = Setup::new().await;
     let service = &setup.service;

@@ -3,11 +3,12 @@
 use serde_json::json;
 use tidings_core::limits;
 use tidings_service::{
-    Announcement, ConnectToken, Error, NewAccount, NewHook, NewUser, Scope, User, UserChanges,
+    Announcement, ConnectToken, Error, GrantKind, NewAccount, NewHook, NewToken, NewUser,
+    PageInput, Scope, TokenText, User, UserChanges,
 };
 
 use crate::accounts::new_account;
-use crate::setup::{Setup, new_hook};
+use crate::setup::{ANY, Setup, new_hook};
 
 fn told(user: &User) -> Vec<Announcement> {
     let data = json!({"user": {"id": user.id, "name": user.name}});
@@ -113,4 +114,57 @@ async fn deleting_a_user_ends_tokens_hooks_and_accounts_at_once() {
     assert_eq!(service.delete_user(&setup.owner, ada).await.err(), Some(Error::NotFound("user")));
     let again = service.upsert_user(&setup.owner, "ada".into()).await.unwrap();
     assert!(again.1 && again.0.id != ada);
+}
+
+#[tokio::test]
+async fn a_user_who_was_changed_meanwhile_is_not_changed_over_it() {
+    let setup = Setup::new().await;
+    let service = &setup.service;
+    let read = service.upsert_user(&setup.owner, "ada".into()).await.unwrap().0;
+    let changes = |name: &str| UserChanges {
+        name: Some(Some(name.into())),
+        expected: Some(read.clone()),
+        ..UserChanges::default()
+    };
+    // The clock stands still: what tells is the content.
+    let user = service.update_user(&setup.owner, read.id, changes("Ada"), told).await.unwrap();
+    let late = service.update_user(&setup.owner, read.id, changes("Eve"), told).await;
+    assert!(matches!(late, Err(Error::Stale { .. })), "{late:?}");
+    assert_eq!(service.user(&setup.owner, read.id).await, Ok(user));
+    let told = service.changes(&setup.owner, 0, None).await.unwrap().changes;
+    assert_eq!(told.len(), 1, "what was not done was told");
+}
+
+#[tokio::test]
+async fn a_token_of_a_user_knows_of_no_other_user() {
+    let setup = Setup::new().await;
+    let service = &setup.service;
+    let bob = service.upsert_user(&setup.owner, "bob".into()).await.unwrap().0;
+    let ada = service.upsert_user(&setup.owner, "ada".into()).await.unwrap().0;
+    service.upsert_user(&setup.owner, "eve".into()).await.unwrap();
+    let new = NewToken {
+        kind: GrantKind::Access,
+        user: Some(ada.id),
+        parent: None,
+        name: "t".into(),
+        scopes: vec![Scope::Read, Scope::Accounts],
+        details: json!({}),
+        expires_at: None,
+        text: TokenText::Made,
+    };
+    let token = service.mint_token(&setup.owner, new, Vec::new()).await.unwrap().1;
+    let of_ada = service.authenticate_text(&token, None, &ANY).await.unwrap();
+    let unknown = || Some(Error::NotFound("user"));
+    assert_eq!(service.user(&of_ada, ada.id).await, Ok(ada.clone()));
+    assert_eq!(service.user(&of_ada, bob.id).await.err(), unknown());
+    assert_eq!(service.user_named(&of_ada, "bob").await, Ok(None));
+    let changes = UserChanges { name: Some(Some("x".into())), ..UserChanges::default() };
+    assert_eq!(service.update_user(&of_ada, bob.id, changes, told).await.err(), unknown());
+    assert_eq!(service.delete_user(&of_ada, bob.id).await.err(), unknown());
+    let taken = service.upsert_user(&of_ada, "bob".into()).await;
+    assert!(matches!(taken, Err(Error::Conflict(_))), "{taken:?}");
+
+    let page = service.users(&of_ada, &PageInput::default()).await.unwrap();
+    assert_eq!((page.items, page.next), (vec![ada], None));
+    assert_eq!(service.user(&setup.owner, bob.id).await, Ok(bob), "nothing happened to others");
 }

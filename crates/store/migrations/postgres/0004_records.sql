@@ -10,6 +10,9 @@ ALTER TABLE account ADD COLUMN staging_gen BIGINT;                     -- of the
 ALTER TABLE account ADD COLUMN staged_at BIGINT;                       -- when a job began; absent: nothing staged is left
 CREATE UNIQUE INDEX account_record ON account (app_no, external_id)
   WHERE provider = 'record' AND external_id IS NOT NULL AND deleted_at IS NULL;
+CREATE INDEX account_user ON account (app_no, user_no, account_no)
+  WHERE user_no IS NOT NULL AND deleted_at IS NULL;
+CREATE INDEX account_live ON account (app_no, deleted_at) WHERE deleted_at IS NULL;
 CREATE INDEX account_staged ON account (account_no) WHERE staged_at IS NOT NULL;
 CREATE INDEX account_unswept ON account (account_no) WHERE swept_gen < visible_gen;
 
@@ -47,9 +50,9 @@ CREATE TABLE record_shown (
 
 ALTER TABLE access_grant ADD COLUMN details TEXT NOT NULL DEFAULT '{}';  -- JSON object of its dialect
 CREATE INDEX access_grant_parent ON access_grant (parent_no) WHERE parent_no IS NOT NULL;
-CREATE INDEX access_grant_user ON access_grant (user_no) WHERE user_no IS NOT NULL;
+CREATE INDEX access_grant_user ON access_grant (user_no, app_no, grant_no) WHERE user_no IS NOT NULL;
 CREATE INDEX access_grant_ended ON access_grant (coalesce(revoked_at, expires_at))
-  WHERE kind IN ('code', 'refresh', 'session');
+  WHERE kind IN ('code', 'refresh', 'session', 'connect');
 
 -- A user without an external id, also a deleted one, keeps a text there that no external id can be: the
 -- character 1 and its store key.
@@ -61,6 +64,11 @@ ALTER TABLE end_user ADD COLUMN deleted_at BIGINT;
 
 ALTER TABLE app ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';          -- JSON, see tidings_core::settings
 
-CREATE INDEX hook_owner ON hook (owner_grant_no) WHERE owner_grant_no IS NOT NULL AND deleted_at IS NULL;
+CREATE INDEX hook_owner ON hook (owner_grant_no, app_no, hook_no) WHERE owner_grant_no IS NOT NULL;
+CREATE INDEX hook_user ON hook (user_no, app_no, hook_no) WHERE user_no IS NOT NULL;
+CREATE INDEX hook_live ON hook (app_no, deleted_at) WHERE deleted_at IS NULL;
+
+-- What is told of a user and of no account of theirs, which is erased with the user.
+CREATE INDEX change_user ON change (user_no, seq) WHERE user_no IS NOT NULL AND account_no IS NULL;
 
 -- Hooks

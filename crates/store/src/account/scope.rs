@@ -45,6 +45,17 @@ fn ids<I>(
     Ok(found)
 }
 
+/// Whether a collection and its account are not deleted.
+pub(crate) fn calendar_is_there(sql: &Sql<'_>, collection_no: i64) -> Result<bool> {
+    let found = sql.row(
+        "SELECT 1 FROM collection c JOIN account a USING (account_no)
+         WHERE c.collection_no = ?1 AND c.deleted_at IS NULL AND a.deleted_at IS NULL",
+        values![collection_no],
+        |_| Ok(()),
+    )?;
+    Ok(found.is_some())
+}
+
 impl Store {
     /// The ids behind store keys, deleted things included.
     ///
@@ -71,16 +82,22 @@ impl Store {
         .await
     }
 
-    /// The store key of a collection of an app that is not deleted.
+    /// The store key of a collection of an app, or of one of its end users, that is not deleted.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn collection_place(&self, app_no: i64, id: CollectionId) -> Result<Option<i64>> {
+    pub async fn collection_place(
+        &self,
+        app_no: i64,
+        user_no: Option<i64>,
+        id: CollectionId,
+    ) -> Result<Option<i64>> {
         self.read(move |sql| {
             sql.row(
-                "SELECT collection_no FROM collection
-                 WHERE app_no = ?1 AND id = ?2 AND deleted_at IS NULL",
-                values![app_no, id.0.to_bytes()],
+                "SELECT c.collection_no FROM collection c JOIN account a USING (account_no)
+                 WHERE c.app_no = ?1 AND c.id = ?2 AND c.deleted_at IS NULL
+                   AND (CAST(?3 AS BIGINT) IS NULL OR a.user_no = ?3)",
+                values![app_no, id.0.to_bytes(), user_no],
                 |row| row.get(0),
             )
         })
@@ -120,14 +137,8 @@ impl Store {
     pub async fn calendars_left(&self, collection_nos: Vec<i64>) -> Result<Vec<i64>> {
         self.read(move |sql| {
             let mut left = Vec::with_capacity(collection_nos.len());
-            for &no in &collection_nos {
-                let found = sql.row(
-                    "SELECT 1 FROM collection c JOIN account a USING (account_no)
-                     WHERE c.collection_no = ?1 AND c.deleted_at IS NULL AND a.deleted_at IS NULL",
-                    values![no],
-                    |row| row.get::<i64>(0),
-                )?;
-                left.extend(found.map(|_| no));
+            for no in collection_nos {
+                left.extend(calendar_is_there(sql, no)?.then_some(no));
             }
             Ok(left)
         })

@@ -16,8 +16,8 @@ impl Store {
     pub async fn delete_app(&self, app_no: i64, now: Timestamp, entry: AuditEntry) -> Result<()> {
         self.write(2, move |tx| {
             let deleted = tx.sql.run(
-                "UPDATE app SET deleted_at = ?2, updated_at = ?2, external_id = NULL,
-                   webhook_url = NULL WHERE app_no = ?1 AND deleted_at IS NULL",
+                "UPDATE app SET deleted_at = ?2, updated_at = ?2, external_id = NULL, name = '',
+                   webhook_url = NULL, settings = '{}' WHERE app_no = ?1 AND deleted_at IS NULL",
                 values![app_no, now.0],
             )?;
             if deleted == 0 {
@@ -54,9 +54,9 @@ impl Store {
 
 /// What ends with an app, in this order: ?1 the app, ?2 the most rows, ?3 now.
 const ENDINGS: [&str; 4] = [
-    "UPDATE access_grant SET revoked_at = coalesce(revoked_at, ?3), details = '{}' WHERE grant_no IN
-       (SELECT grant_no FROM access_grant
-        WHERE app_no = ?1 AND (revoked_at IS NULL OR details <> '{}') LIMIT ?2)",
+    "UPDATE access_grant SET revoked_at = coalesce(revoked_at, ?3), name = '', details = '{}'
+     WHERE grant_no IN (SELECT grant_no FROM access_grant
+        WHERE app_no = ?1 AND (revoked_at IS NULL OR name <> '' OR details <> '{}') LIMIT ?2)",
     "UPDATE hook SET deleted_at = ?3, url = NULL, description = '' WHERE hook_no IN
        (SELECT hook_no FROM hook WHERE app_no = ?1 AND deleted_at IS NULL LIMIT ?2)",
     "UPDATE account SET deleted_at = ?3, status = 'deleted', name = '', credential = NULL,
@@ -67,6 +67,11 @@ const ENDINGS: [&str; 4] = [
        (SELECT c.collection_no FROM account a JOIN collection c USING (account_no)
         WHERE a.app_no = ?1 AND c.deleted_at IS NULL LIMIT ?2)",
 ];
+
+/// The erasure of records, which may be large.
+const RECORDS: &str = "DELETE FROM record WHERE (collection_no, ordinal, gen) IN
+   (SELECT r.collection_no, r.ordinal, r.gen FROM account a JOIN collection c USING (account_no)
+    JOIN record r USING (collection_no) WHERE a.app_no = ?1 LIMIT ?2)";
 
 /// What is erased then, in this order: ?1 the app, ?2 the most rows.
 const ERASURES: [&str; 16] = [
@@ -101,9 +106,7 @@ const ERASURES: [&str; 16] = [
     "DELETE FROM item WHERE (collection_no, item_key) IN
        (SELECT i.collection_no, i.item_key FROM account a JOIN collection c USING (account_no)
         JOIN item i USING (collection_no) WHERE a.app_no = ?1 LIMIT ?2)",
-    "DELETE FROM record WHERE (collection_no, ordinal, gen) IN
-       (SELECT r.collection_no, r.ordinal, r.gen FROM account a JOIN collection c USING (account_no)
-        JOIN record r USING (collection_no) WHERE a.app_no = ?1 LIMIT ?2)",
+    RECORDS,
     "DELETE FROM record_shown WHERE (collection_no, gen) IN
        (SELECT s.collection_no, s.gen FROM account a JOIN collection c USING (account_no)
         JOIN record_shown s USING (collection_no) WHERE a.app_no = ?1 LIMIT ?2)",
@@ -117,10 +120,16 @@ fn erase_some(tx: &mut Tx<'_>, app_no: i64, now: Timestamp) -> Result<bool> {
     for text in ENDINGS {
         budget -= tx.sql.run(text, values![app_no, budget, now.0])?;
     }
+    let mut is_full = budget == 0;
     for text in ERASURES {
-        budget -= tx.sql.run(text, values![app_no, budget])?;
+        let cap =
+            if text == RECORDS { limits::RECORD_COMMIT_ROWS } else { limits::COMMIT_ROWS_MAX };
+        let most = budget.min(cap as u64);
+        let erased = tx.sql.run(text, values![app_no, most])?;
+        is_full |= erased == most;
+        budget -= erased;
     }
-    Ok(budget == 0)
+    Ok(is_full)
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! The ends of grants: revoked with what they made, taken once, swept away.
 
+use std::ops::ControlFlow;
+
 use tidings_core::change::NewChange;
 use tidings_core::clock::Timestamp;
 use tidings_core::id::GrantId;
+use tidings_core::limits;
 
 use super::{Grant, GrantKind, find};
 use crate::app::{self, bits};
@@ -11,8 +14,15 @@ use crate::writer::Tx;
 use crate::{App, AuditEntry, Result, Store, audit, hook, journal};
 
 /// Revokes the grants of which `root` is true, where `?1` is `key`, and everything that was made with them,
-/// directly or not; answers those that were not revoked before. The hooks that such grants own are deleted.
-fn revoke(tx: &mut Tx<'_>, root: &str, key: i64, now: Timestamp) -> Result<Vec<GrantId>> {
+/// directly or not, as far as one commit takes them, the last made first; adds to `ended` those that were not
+/// revoked before. The hooks that such grants own are deleted. `true` once nothing is left.
+pub(super) fn revoke_some(
+    tx: &mut Tx<'_>,
+    root: &str,
+    key: i64,
+    ended: &mut Vec<GrantId>,
+    now: Timestamp,
+) -> Result<bool> {
     let tree = format!(
         "WITH RECURSIVE tree (grant_no) AS (
            SELECT grant_no FROM access_grant WHERE {root}
@@ -22,36 +32,49 @@ fn revoke(tx: &mut Tx<'_>, root: &str, key: i64, now: Timestamp) -> Result<Vec<G
     let hooks = tx.sql.rows(
         &format!(
             "{tree} SELECT h.hook_no FROM hook h JOIN tree ON h.owner_grant_no = tree.grant_no
-             WHERE h.deleted_at IS NULL ORDER BY h.hook_no"
+             WHERE h.deleted_at IS NULL ORDER BY h.hook_no LIMIT ?2"
         ),
-        values![key],
+        values![key, limits::HOOKS_ENDED_AT_ONCE],
         |row| row.get::<i64>(0),
     )?;
-    for hook_no in hooks {
-        hook::remove(tx, hook_no, now)?;
+    if !remove_all(tx, &hooks, now)? {
+        return Ok(false);
     }
-    tx.sql.rows(
+    let before = ended.len();
+    tx.sql.each(
         &format!(
-            "{tree} UPDATE access_grant SET revoked_at = ?2
-             WHERE revoked_at IS NULL AND grant_no IN (SELECT grant_no FROM tree) RETURNING id"
+            "{tree} UPDATE access_grant SET revoked_at = ?2 WHERE grant_no IN
+               (SELECT t.grant_no FROM access_grant t JOIN tree ON tree.grant_no = t.grant_no
+                WHERE t.revoked_at IS NULL ORDER BY t.grant_no DESC LIMIT ?3) RETURNING id"
         ),
-        values![key, now.0],
-        |row| Ok(GrantId(bits(row, 0)?)),
-    )
+        values![key, now.0, limits::GRANTS_ENDED_AT_ONCE],
+        |row| {
+            ended.push(GrantId(bits(row, 0)?));
+            Ok(ControlFlow::Continue(()))
+        },
+    )?;
+    Ok(ended.len() - before < limits::GRANTS_ENDED_AT_ONCE)
 }
 
-/// Revokes all grants of an end user and deletes the user's hooks.
-pub(crate) fn revoke_of_user(tx: &mut Tx<'_>, user_no: i64, now: Timestamp) -> Result<()> {
+/// Deletes the hooks that a step found; `true` when there were no more of them.
+fn remove_all(tx: &mut Tx<'_>, hooks: &[i64], now: Timestamp) -> Result<bool> {
+    for hook_no in hooks {
+        hook::remove(tx, *hook_no, now)?;
+    }
+    Ok(hooks.len() < limits::HOOKS_ENDED_AT_ONCE)
+}
+
+/// Revokes grants of an end user and deletes the user's hooks, as far as one commit takes them; `true` once
+/// none is left.
+pub(crate) fn revoke_of_user(tx: &mut Tx<'_>, user_no: i64, now: Timestamp) -> Result<bool> {
     let hooks = tx.sql.rows(
         "SELECT h.hook_no FROM end_user u JOIN hook h ON h.app_no = u.app_no AND h.user_no = u.user_no
-         WHERE u.user_no = ?1 AND h.deleted_at IS NULL ORDER BY h.hook_no",
-        values![user_no],
+         WHERE u.user_no = ?1 AND h.deleted_at IS NULL ORDER BY h.hook_no LIMIT ?2",
+        values![user_no, limits::HOOKS_ENDED_AT_ONCE],
         |row| row.get::<i64>(0),
     )?;
-    for hook_no in hooks {
-        hook::remove(tx, hook_no, now)?;
-    }
-    revoke(tx, "user_no = ?1", user_no, now).map(drop)
+    Ok(remove_all(tx, &hooks, now)?
+        && revoke_some(tx, "user_no = ?1", user_no, &mut Vec::new(), now)?)
 }
 
 impl Store {
@@ -76,8 +99,10 @@ impl Store {
         .await
     }
 
-    /// Revokes a grant and everything below it, deletes the hooks that they own, and appends `changes`:
-    /// one commit. Answers the ids of those that were not revoked before.
+    /// Revokes a grant and everything below it, deletes the hooks that they own, and appends `changes`: one
+    /// commit, after as many as it takes to leave it no more than fits. The grant itself is revoked by the
+    /// last one, so that what was interrupted can be done again. Answers the ids of those that were not
+    /// revoked before.
     ///
     /// # Errors
     /// When the commit fails.
@@ -89,13 +114,24 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<GrantId>> {
         let (grant_no, app_no) = (grant.grant_no, grant.app_no);
-        self.write(16 + 2 * changes.len(), move |tx| {
-            let revoked = revoke(tx, "grant_no = ?1", grant_no, now)?;
-            journal::append_for(tx, app_no, changes, now)?;
-            audit::insert(&tx.sql, app_no, &entry, now)?;
-            Ok(revoked)
-        })
-        .await
+        let mut all = Vec::new();
+        loop {
+            let (changes, entry) = (changes.clone(), entry.clone());
+            let step = self.write(16 + 2 * changes.len(), move |tx| {
+                let mut ended = Vec::new();
+                let is_done = revoke_some(tx, "grant_no = ?1", grant_no, &mut ended, now)?;
+                if is_done {
+                    journal::append_for(tx, app_no, changes, now)?;
+                    audit::insert(&tx.sql, app_no, &entry, now)?;
+                }
+                Ok((ended, is_done))
+            });
+            let (ended, is_done) = step.await?;
+            all.extend(ended);
+            if is_done {
+                return Ok(all);
+            }
+        }
     }
 
     /// Finds the working grant of a token of this kind, with its app, and revokes it: of several who try
@@ -113,7 +149,10 @@ impl Store {
             let grant_no = tx.sql.row(
                 "UPDATE access_grant SET revoked_at = ?3, last_used_at = ?3
                  WHERE token_hash = ?1 AND kind = ?2 AND revoked_at IS NULL
-                   AND (expires_at IS NULL OR expires_at > ?3) RETURNING grant_no",
+                   AND (expires_at IS NULL OR expires_at > ?3)
+                   AND NOT EXISTS (SELECT 1 FROM end_user u
+                     WHERE u.user_no = access_grant.user_no AND u.deleted_at IS NOT NULL)
+                 RETURNING grant_no",
                 values![token_hash, kind.as_str(), now.0],
                 |row| row.get::<i64>(0),
             )?;
@@ -127,8 +166,8 @@ impl Store {
         .await
     }
 
-    /// Deletes some codes, refresh tokens, what these were traded for, and sessions that ended before `until`
-    /// and that nothing names any more; answers how many.
+    /// Deletes some codes, refresh tokens, what these were traded for, sessions, and accesses of persons who logged
+    /// in, that ended before `until` and that nothing names any more; answers how many.
     ///
     /// # Errors
     /// When the commit fails.
@@ -136,8 +175,10 @@ impl Store {
         self.write(limit, move |tx| {
             tx.sql.run(
                 "DELETE FROM access_grant WHERE grant_no IN (SELECT t.grant_no FROM access_grant t
-                   WHERE (t.kind IN ('code', 'refresh', 'session') OR t.kind = 'connect' AND EXISTS
-                       (SELECT 1 FROM access_grant r WHERE r.grant_no = t.parent_no AND r.kind = 'refresh'))
+                   WHERE t.kind IN ('code', 'refresh', 'session', 'connect', 'access')
+                     AND (t.kind <> 'access' OR t.parent_no IS NULL)
+                     AND (t.kind <> 'connect' OR EXISTS (SELECT 1 FROM access_grant r
+                       WHERE r.grant_no = t.parent_no AND r.kind = 'refresh'))
                      AND coalesce(t.revoked_at, t.expires_at) < ?1
                      AND NOT EXISTS (SELECT 1 FROM access_grant c WHERE c.parent_no = t.grant_no)
                      AND NOT EXISTS (SELECT 1 FROM hook h WHERE h.owner_grant_no = t.grant_no)

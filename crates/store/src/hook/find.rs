@@ -11,7 +11,7 @@ use tidings_core::id::GrantId;
 use super::{Hook, list};
 use crate::app::bits;
 use crate::journal::{Append, append_all};
-use crate::sql::values;
+use crate::sql::{Wanted, values};
 use crate::{Result, Store};
 
 /// What hooks of an app are looked for by; what is absent does not matter.
@@ -46,15 +46,13 @@ impl Store {
     pub async fn hooks_like(&self, app_no: i64, like: HookLike, limit: u32) -> Result<Vec<Hook>> {
         let HookLike { owner_grant_no, user_no, url, external_id } = like;
         self.read(move |sql| {
-            list(
-                sql,
-                "app_no = ?1 AND (CAST(?2 AS BIGINT) IS NULL OR owner_grant_no = ?2)
-                   AND (CAST(?3 AS BIGINT) IS NULL OR user_no = ?3)
-                   AND (CAST(?4 AS TEXT) IS NULL OR url = ?4)
-                   AND (CAST(?5 AS TEXT) IS NULL OR external_id = ?5)
-                 ORDER BY hook_no LIMIT ?6",
-                values![app_no, owner_grant_no, user_no, &url, &external_id, limit],
-            )
+            let mut wanted = Wanted::new("app_no", app_no);
+            wanted.also("owner_grant_no =", owner_grant_no);
+            wanted.also("user_no =", user_no);
+            wanted.also("url =", url.as_deref());
+            wanted.also("external_id =", external_id.as_deref());
+            let (which, values) = wanted.page("hook_no", limit);
+            list(sql, &which, &values)
         })
         .await
     }

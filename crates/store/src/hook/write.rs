@@ -5,11 +5,23 @@ use tidings_core::hook::{HookStatus, Selection};
 use tidings_core::limits;
 
 use super::{Hook, HookUpdate, NewHook, NewSecret, access, find};
+use crate::account::calendar_is_there;
 use crate::audit::{self, AuditEntry};
 use crate::cursor::unsettled;
 use crate::sql::{Sql, values};
 use crate::writer::Tx;
 use crate::{Committed, Error, Result, Store, app};
+
+/// Takes the app's seq lock for a change of what its hooks select; answers the app's last `seq`.
+fn lock_seq(tx: &Tx<'_>, app_no: i64) -> Result<u64> {
+    let seq = tx.sql.row(
+        "UPDATE app SET hooks_version = hooks_version + 1
+         WHERE app_no = ?1 AND deleted_at IS NULL RETURNING seq",
+        values![app_no],
+        |row| row.get(0),
+    )?;
+    seq.ok_or(Error::not_found("app"))
+}
 
 /// Writes a hook's selection from the app's next change on (or `after`), under the app's seq lock.
 fn write_version(
@@ -19,13 +31,7 @@ fn write_version(
     selection: &Selection,
     after: Option<u64>,
 ) -> Result<()> {
-    let seq: Option<u64> = tx.sql.row(
-        "UPDATE app SET hooks_version = hooks_version + 1
-         WHERE app_no = ?1 AND deleted_at IS NULL RETURNING seq",
-        values![app_no],
-        |row| row.get(0),
-    )?;
-    let seq = seq.ok_or(Error::not_found("app"))?;
+    let seq = lock_seq(tx, app_no)?;
     let after = after.unwrap_or(seq).min(seq);
     tx.sql.run(
         "INSERT INTO hook_version (hook_no, from_seq, selection) VALUES (?1, ?2, ?3)
@@ -45,7 +51,7 @@ fn insert_secret(sql: &Sql<'_>, hook_no: i64, secret: &NewSecret, now: Timestamp
 
 /// Creates a hook inside a job.
 fn insert(tx: &mut Tx<'_>, new: &NewHook, secret: &NewSecret, now: Timestamp) -> Result<i64> {
-    if app::counts(&tx.sql, new.app_no)?.hooks >= limits::APP_HOOKS_MAX {
+    if app::hooks(&tx.sql, new.app_no)? >= limits::APP_HOOKS_MAX {
         return Err(Error::conflict("app has as many hooks as it may have"));
     }
     let hook_no = tx.sql.row(
@@ -158,6 +164,53 @@ impl Store {
             audit::insert(&tx.sql, Some(hook.app_no), &audit, now)?;
             tx.announce.push(Committed::Hook(hook_no));
             get(&tx.sql, hook_no)
+        })
+        .await
+    }
+
+    /// Has collections leave a hook's selection for good, from the app's next change on; says whether one of
+    /// them had not left before. When more than `most` have left, those that are gone are forgotten.
+    ///
+    /// # Errors
+    /// Not found when the hook does not exist; conflict when more than `most` are left.
+    pub async fn leave_hook(
+        &self,
+        hook: &Hook,
+        collection_nos: Vec<i64>,
+        most: usize,
+        audit: AuditEntry,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let (hook_no, app_no) = (hook.hook_no, hook.app_no);
+        self.write(8, move |tx| {
+            let from = lock_seq(tx, app_no)? + 1;
+            let mut hook = get(&tx.sql, hook_no)?;
+            let Some((version, mut selection)) = hook.versions.pop() else { return Ok(false) };
+            let left = collection_nos.iter().filter(|no| selection.leave(**no, from)).count();
+            if left == 0 {
+                return Ok(false);
+            }
+            if selection.left.len() > most {
+                let mut there = Vec::new();
+                for left in selection.left {
+                    there.extend(calendar_is_there(&tx.sql, left.0)?.then_some(left));
+                }
+                selection.left = there;
+            }
+            if selection.left.len() > most {
+                return Err(Error::conflict("too many calendars have left the hook"));
+            }
+            tx.sql.run(
+                "UPDATE hook_version SET selection = ?3 WHERE hook_no = ?1 AND from_seq = ?2",
+                values![hook_no, version, serde_json::to_string(&selection)?],
+            )?;
+            tx.sql.run(
+                "UPDATE hook SET updated_at = ?2 WHERE hook_no = ?1",
+                values![hook_no, now.0],
+            )?;
+            audit::insert(&tx.sql, Some(app_no), &audit, now)?;
+            tx.announce.push(Committed::Hook(hook_no));
+            Ok(true)
         })
         .await
     }

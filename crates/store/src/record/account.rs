@@ -6,8 +6,8 @@ use tidings_core::limits;
 
 use super::{PROVIDER, RecordChange, announce};
 use crate::app::{self, bits};
-use crate::sql::{Row, Sql, Value, values};
-use crate::{AuditEntry, Committed, Error, Result, Store, audit};
+use crate::sql::{Row, Sql, Value, Wanted, values};
+use crate::{AuditEntry, Committed, Error, Result, Store, audit, user};
 
 /// Nothing is ever due for a record account: 9999-12-31, ms since the Unix epoch.
 const NEVER: Timestamp = Timestamp(253_402_214_400_000);
@@ -37,6 +37,8 @@ pub struct RecordAccount {
     pub created_at: Timestamp,
     /// When it was last changed; `created_at` until then.
     pub updated_at: Timestamp,
+    /// When its last bulk job ended, whether that changed anything or not.
+    pub refreshed_at: Option<Timestamp>,
 }
 
 /// A record account to create.
@@ -58,7 +60,7 @@ pub struct NewRecordAccount {
 
 const SELECT: &str =
     "SELECT c.account_no, c.id, c.app_no, c.user_no, u.id, u.external_id, c.external_id,
-    c.name, c.details, c.created_at, c.updated_at
+    c.name, c.details, c.created_at, c.updated_at, c.last_sync_at
   FROM account c JOIN app a ON a.app_no = c.app_no AND a.deleted_at IS NULL
   LEFT JOIN end_user u ON u.user_no = c.user_no
   WHERE c.provider = 'record' AND c.deleted_at IS NULL";
@@ -71,12 +73,13 @@ fn from_row(row: &Row<'_>) -> Result<RecordAccount> {
         app_no: row.get(2)?,
         user_no,
         user_id: user_no.map(|_| bits(row, 4).map(UserId)).transpose()?,
-        user_external_id: row.get(5)?,
+        user_external_id: user::external_id(row, 5)?,
         external_id: row.get(6)?,
         name: row.get(7)?,
         details: serde_json::from_str(&row.get::<String>(8)?)?,
         created_at: Timestamp(row.get(9)?),
         updated_at: Timestamp(row.get(10)?),
+        refreshed_at: row.get::<Option<i64>>(11)?.map(Timestamp),
     })
 }
 
@@ -93,7 +96,7 @@ impl Store {
     /// whether it was created. What `tell` makes of it is appended in the same commit.
     ///
     /// # Errors
-    /// Conflict when the account of that external id is another end user's, or the app has
+    /// Not found (the user); conflict when the account of that external id is another end user's, or the app has
     /// [`limits::APP_ACCOUNTS_MAX`] accounts.
     pub async fn put_record_account(
         &self,
@@ -198,11 +201,11 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<RecordAccount>> {
         self.read(move |sql| {
-            let text = format!(
-                "{SELECT} AND c.app_no = ?1 AND c.account_no > ?2
-                   AND (CAST(?3 AS BIGINT) IS NULL OR c.user_no = ?3) ORDER BY c.account_no LIMIT ?4"
-            );
-            sql.rows(&text, values![app_no, after, user_no, limit], from_row)
+            let mut wanted = Wanted::new("c.app_no", app_no);
+            wanted.also("c.user_no =", user_no);
+            wanted.also("c.account_no >", Some(after));
+            let (rest, values) = wanted.page("c.account_no", limit);
+            sql.rows(&format!("{SELECT} AND {rest}"), &values, from_row)
         })
         .await
     }
@@ -225,7 +228,8 @@ fn describe(
 }
 
 fn insert(sql: &Sql<'_>, new: &NewRecordAccount, now: Timestamp) -> Result<i64> {
-    if app::counts(sql, new.app_no)?.accounts >= limits::APP_ACCOUNTS_MAX {
+    user::must_live(sql, new.user_no)?;
+    if app::accounts(sql, new.app_no)? >= limits::APP_ACCOUNTS_MAX {
         return Err(Error::conflict("app has as many accounts as it may have"));
     }
     let account_no = sql.row(

@@ -102,9 +102,9 @@ impl Store {
             let app_no = state(&tx.sql, account_no)?.app_no;
             show(&tx.sql, open, now)?;
             tx.sql.run(
-                "UPDATE account SET visible_gen = staging_gen, staging_gen = NULL, staged_at = NULL
-                 WHERE account_no = ?1",
-                values![account_no],
+                "UPDATE account SET visible_gen = staging_gen, staging_gen = NULL, staged_at = NULL,
+                   last_sync_at = ?2 WHERE account_no = ?1",
+                values![account_no, now.0],
             )?;
             tx.sql.run(
                 "UPDATE collection SET shown_ordinal = given_ordinal
@@ -137,12 +137,12 @@ impl Store {
 }
 
 /// Notes when what a job wrote is shown: whoever asks for what was modified since then finds it, however long
-/// ago it was staged.
+/// ago it was staged. A later job is shown later, whatever the clock says.
 fn show(sql: &Sql<'_>, open: OpenRefresh, now: Timestamp) -> Result<()> {
     sql.run(
         "INSERT INTO record_shown (collection_no, gen, shown_at)
-         SELECT c.collection_no, ?2, coalesce((SELECT max(s.shown_at) FROM record_shown s
-             WHERE s.collection_no = c.collection_no AND s.shown_at > ?3), ?3)
+         SELECT c.collection_no, CAST(?2 AS BIGINT), coalesce((SELECT max(s.shown_at) + 1 FROM record_shown s
+             WHERE s.collection_no = c.collection_no AND s.shown_at >= ?3), ?3)
          FROM collection c WHERE c.account_no = ?1 AND EXISTS (SELECT 1 FROM record r
            WHERE r.collection_no = c.collection_no AND r.gen = ?2)",
         values![open.account_no, open.r#gen, now.0],

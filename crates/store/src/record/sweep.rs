@@ -137,10 +137,10 @@ impl Store {
             let old: Vec<i64> = self
                 .read(move |sql| {
                     sql.rows(
-                        "SELECT o.ordinal FROM record r JOIN record o
-                           ON o.collection_no = r.collection_no AND o.ordinal = r.ordinal AND o.gen < r.gen
+                        "SELECT o.ordinal FROM record r CROSS JOIN record o
                          WHERE r.collection_no = ?1 AND r.gen = ?2 AND r.ordinal > ?3 AND r.ordinal <= ?4
-                         ORDER BY o.ordinal",
+                           AND o.collection_no = r.collection_no AND o.ordinal = r.ordinal
+                           AND o.gen < r.gen ORDER BY r.ordinal",
                         values![collection_no, r#gen, after, last],
                         |row| row.get(0),
                     )
@@ -150,9 +150,11 @@ impl Store {
                 let (first, last) = (step[0], step[step.len() - 1]);
                 self.write(step.len(), move |tx| {
                     tx.sql.run(
-                        "DELETE FROM record WHERE collection_no = ?1 AND ordinal >= ?3 AND ordinal <= ?4
-                           AND gen < ?2 AND EXISTS (SELECT 1 FROM record n
-                             WHERE n.collection_no = ?1 AND n.ordinal = record.ordinal AND n.gen = ?2)",
+                        "DELETE FROM record WHERE (collection_no, ordinal, gen) IN
+                           (SELECT o.collection_no, o.ordinal, o.gen FROM record r CROSS JOIN record o
+                            WHERE r.collection_no = ?1 AND r.gen = ?2 AND r.ordinal >= ?3
+                              AND r.ordinal <= ?4 AND o.collection_no = r.collection_no
+                              AND o.ordinal = r.ordinal AND o.gen < r.gen)",
                         values![collection_no, r#gen, first, last],
                     )
                 })

@@ -6,7 +6,7 @@ use serde_json::json;
 use tidings_core::clock::Timestamp;
 use tidings_core::id::{GrantId, UserId};
 use tidings_core::limits;
-use tidings_store::{App, EndUser, Grant, GrantKind, GrantUpdate, NewGrant, NewHook};
+use tidings_store::{App, EndUser, Grant, GrantKind, GrantUpdate, NewGrant, NewHook, Rotation};
 
 use crate::support::{NOW, World, did, end_user};
 
@@ -164,6 +164,85 @@ pub(crate) async fn a_session_lasts_while_it_is_used(world: &World) {
     assert_eq!(use_at(end).await, end, "a session came back to life");
 }
 
+pub(crate) async fn a_session_ends_with_what_made_it(world: &World) {
+    let (store, app) = (&world.store, world.app("a").await);
+    let until = NOW.plus_ms(1_000);
+    for (expires_at, revoke, at) in [(None, true, NOW), (Some(until), false, until)] {
+        let new = NewGrant { expires_at, ..world.new_grant(&app, GrantKind::App, None) };
+        let key = world.make(new).await;
+        let new = world.new_grant(&app, GrantKind::Session, Some(&key));
+        let session = new.token_hash;
+        world.make(new).await;
+        let new = world.new_grant(&app, GrantKind::App, Some(&key));
+        let made = new.token_hash;
+        world.make(new).await;
+        assert!(store.grant_by_token(session, NOW).await.unwrap().is_some());
+        if revoke {
+            store.revoke_grant(&key, did("key.revoke"), NOW).await.unwrap();
+        }
+        assert!(store.grant_by_token(session, at).await.unwrap().is_none());
+        assert!(store.grant_by_token(made, at).await.unwrap().is_some(), "keys that it made stay");
+    }
+}
+
+pub(crate) async fn what_is_much_ends_in_several_commits_and_is_told_once(world: &World) {
+    let (store, app) = (&world.store, world.app("a").await);
+    let root = world.make(world.new_grant(&app, GrantKind::Access, None)).await;
+    let child = world.make(world.new_grant(&app, GrantKind::Access, Some(&root))).await;
+    for _ in 0..=limits::HOOKS_ENDED_AT_ONCE {
+        let owner_grant_no = Some(child.grant_no);
+        world.create_hook(NewHook { owner_grant_no, ..world.new_hook(&app) }).await;
+    }
+    let told = vec![world.change("access.deleted")];
+    let ended = store.revoke_grant_tree(&root, told, did("token.revoke"), NOW).await.unwrap();
+    assert_eq!(ended.len(), 2);
+    assert!(store.hooks(app.app_no, None, 0, 9).await.unwrap().is_empty());
+    assert_eq!(world.journal(&app).await.len(), 1);
+}
+
+pub(crate) async fn a_refresh_token_is_traded_in_one_commit_while_it_works(world: &World) {
+    let (store, app) = (&world.store, world.app("a").await);
+    let ada = world.user(&app, "ada").await;
+    let user_no = Some(ada.user_no);
+    let new = |kind, parent| NewGrant { user_no, ..world.new_grant(&app, kind, parent) };
+    let counted = json!({ "newest": 1 });
+    let root = world.make(NewGrant { details: counted, ..new(GrantKind::Refresh, None) }).await;
+    let trade = async |shown: &Grant, generation| {
+        let (refresh, access) =
+            (new(GrantKind::Refresh, Some(&root)), new(GrantKind::Connect, Some(&root)));
+        let (next, now) = (refresh.id, NOW.plus_ms(1));
+        let rotation = Rotation {
+            root_no: root.grant_no,
+            shown_no: shown.grant_no,
+            shown: generation,
+            shown_until: NOW.plus_ms(9),
+            refresh,
+            access,
+        };
+        let traded = store.rotate_grant(rotation, did("connect.refresh"), now).await.unwrap();
+        let found = store.grant_by_id(root.app_no, next).await.unwrap();
+        assert_eq!(found.is_some(), traded);
+        found
+    };
+    let second = trade(&root, 1).await.unwrap();
+    assert!(trade(&root, 1).await.is_some(), "the one before the newest still works");
+    let third = trade(&second, 2).await.unwrap();
+    assert!(trade(&root, 1).await.is_none(), "an old copy");
+    let found = store.grant_by_id(root.app_no, second.id).await.unwrap().unwrap();
+    assert_eq!(found.expires_at, Some(NOW.plus_ms(9)));
+    let found = store.grant_by_id(root.app_no, root.id).await.unwrap().unwrap();
+    assert_eq!((&found.details["newest"], found.expires_at), (&json!(3), None));
+
+    store.revoke_grant(&third, did("key.revoke"), NOW).await.unwrap();
+    assert!(trade(&third, 3).await.is_none(), "it was revoked");
+    // What hangs below a root that was revoked by itself ends too.
+    store.revoke_grant(&root, did("key.revoke"), NOW).await.unwrap();
+    assert!(!world.is_revoked(&second).await);
+    let entry = || did("connect.revoke");
+    while !store.revoke_refresh_step(app.app_no, ada.user_no, entry(), NOW).await.unwrap() {}
+    assert!(world.is_revoked(&second).await);
+}
+
 pub(crate) async fn grants_are_listed_by_kind_and_user(world: &World) {
     let (store, app, other) = (&world.store, world.app("a").await, world.app("b").await);
     let ada = world.user(&app, "ada").await;
@@ -172,6 +251,7 @@ pub(crate) async fn grants_are_listed_by_kind_and_user(world: &World) {
     let of_ada = world.make(of_ada).await;
     let access = world.make(new(GrantKind::Access)).await;
     let session = world.make(new(GrantKind::Session)).await;
+    world.make(NewGrant { scopes: Vec::new(), ..new(GrantKind::Access) }).await;
     let revoked = world.make(new(GrantKind::Access)).await;
     store.revoke_grant(&revoked, did("key.revoke"), NOW).await.unwrap();
     world.make(world.new_grant(&other, GrantKind::Access, None)).await;
@@ -196,14 +276,16 @@ pub(crate) async fn tokens_that_ended_long_ago_are_swept_from_the_leaves(world: 
     let owner = world.make(old(world.new_grant(&app, GrantKind::Session, None))).await;
     let owner_grant_no = Some(owner.grant_no);
     world.create_hook(NewHook { owner_grant_no, ..world.new_hook(&app) }).await;
+    world.make(old(world.new_grant(&app, GrantKind::Access, None))).await;
+    let made = world.make(old(world.new_grant(&app, GrantKind::Access, Some(&owner)))).await;
     let left = async || -> Vec<GrantId> {
         let found = store.grants(Some(app.app_no), 0, 9).await.unwrap();
         found.into_iter().map(|grant| grant.id).collect()
     };
     assert_eq!(store.sweep_grants(NOW.plus_ms(10), 9).await.unwrap(), 0, "swept before its time");
+    assert_eq!(store.sweep_grants(NOW.plus_ms(11), 9).await.unwrap(), 2);
+    assert_eq!(left().await, [code.id, key.id, lives.id, owner.id, made.id], "{} went", refresh.id);
     assert_eq!(store.sweep_grants(NOW.plus_ms(11), 9).await.unwrap(), 1);
-    assert_eq!(left().await, [code.id, key.id, lives.id, owner.id], "{} stays", refresh.id);
-    assert_eq!(store.sweep_grants(NOW.plus_ms(11), 9).await.unwrap(), 1);
-    assert_eq!(left().await, [key.id, lives.id, owner.id]);
+    assert_eq!(left().await, [key.id, lives.id, owner.id, made.id]);
     assert_eq!(store.sweep_grants(NOW.plus_ms(11), 9).await.unwrap(), 0);
 }

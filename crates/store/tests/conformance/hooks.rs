@@ -39,6 +39,32 @@ pub(crate) async fn hook_versions_apply_from_their_seq(world: &World) {
     assert_eq!(early.versions, [(2, selection("*"))]);
 }
 
+pub(crate) async fn what_leaves_a_hook_leaves_it_from_the_next_change_on(world: &World) {
+    let (store, app) = (&world.store, world.app("a").await);
+    let account = world.account_of_user(&app, "ada").await;
+    let there = world.calendars(&account, &["work"]).await.remove(0).collection_no;
+    let hook = world.hook(&app, None).await;
+    let leave = |collections: &[i64], most| {
+        store.leave_hook(&hook, collections.to_vec(), most, did("hook.update"), NOW)
+    };
+    let left = async || {
+        let hook = store.hook_by_no(hook.hook_no).await.unwrap().unwrap();
+        assert_eq!(hook.versions.len(), 1, "it needs no version for each");
+        hook.selection().left.clone()
+    };
+    world.publish(&app, 3).await;
+    assert!(leave(&[99], 2).await.unwrap());
+    world.publish(&app, 2).await;
+    assert!(leave(&[there, 99], 2).await.unwrap());
+    assert!(!leave(&[there], 2).await.unwrap(), "it has left already");
+    let [from, later] = [99, there].map(|no| (no, if no == 99 { 4 } else { 6 }));
+    assert_eq!(left().await, [later, from]);
+    assert!(leave(&[98], 0).await.unwrap_err().is_conflict(), "one of them is still there");
+    assert!(!leave(&[99], 2).await.unwrap(), "nothing was forgotten");
+    assert!(leave(&[97], 2).await.unwrap());
+    assert_eq!(left().await, [later], "what is gone is forgotten");
+}
+
 pub(crate) async fn secrets_overlap_and_expire(world: &World) {
     let app = world.app("a").await;
     let hook = world.hook(&app, None).await;
@@ -112,8 +138,8 @@ pub(crate) async fn hooks_are_found_by_app_and_user(world: &World) {
     let found = store.hooks_of_user(app.app_no, user_no).await.unwrap();
     assert_eq!((found[0].expires_at, found[0].external_id.as_deref()), (Some(NOW), Some("7")));
     assert_eq!(nos(found), [of_user]);
-    assert_eq!(nos(store.hooks(app.app_no, plain.hook_no, 9).await.unwrap()), [of_user]);
-    assert_eq!(nos(store.hooks(app.app_no, 0, 1).await.unwrap()), [plain.hook_no]);
+    assert_eq!(nos(store.hooks(app.app_no, None, plain.hook_no, 9).await.unwrap()), [of_user]);
+    assert_eq!(nos(store.hooks(app.app_no, None, 0, 1).await.unwrap()), [plain.hook_no]);
 
     store.delete_hook(&plain, did("hook.delete"), NOW).await.unwrap();
     assert_eq!(nos(store.all_hooks().await.unwrap()), [of_user, foreign]);

@@ -210,6 +210,7 @@ pub(crate) fn selection(trigger: &str) -> Selection {
         collection_no: None,
         echoes: false,
         except: Vec::new(),
+        left: Vec::new(),
         filter: None,
         named: Vec::new(),
         transform: None,

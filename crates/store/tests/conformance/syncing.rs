@@ -30,7 +30,7 @@ impl World {
         due.iter().map(|account| account.account_no).collect()
     }
 
-    async fn calendars(&self, account: &Account, names: &[&str]) -> Vec<Collection> {
+    pub(crate) async fn calendars(&self, account: &Account, names: &[&str]) -> Vec<Collection> {
         let mut commit = MirrorCommit::new(account.app_no, account.account_no);
         commit.collections.extend(names.iter().map(|name| CollectionWrite::Create {
             id: CollectionId(self.ids.next(NOW)),
@@ -43,7 +43,7 @@ impl World {
         self.store.collections(account.account_no).await.unwrap()
     }
 
-    async fn account_of_user(&self, app: &App, name: &str) -> Account {
+    pub(crate) async fn account_of_user(&self, app: &App, name: &str) -> Account {
         let user = UserId(self.ids.next(NOW));
         let entry = did("user.upsert");
         let user = self
@@ -276,6 +276,7 @@ pub(crate) async fn ids_and_store_keys_lead_to_each_other(world: &World) {
 
     let no = calendar.collection_no;
     assert_eq!(store.calendars_left(vec![99, no]).await.unwrap(), [no]);
-    store.delete_account(ada.account_no, did("account.delete"), NOW).await.unwrap();
+    let change = world.change_of(&ada, "account.deleted");
+    store.delete_account(ada.account_no, change, did("account.delete"), NOW).await.unwrap();
     assert_eq!(store.calendars_left(vec![99, no]).await.unwrap(), [0; 0]);
 }

@@ -72,7 +72,7 @@ impl World {
 async fn found(store: &Store, no: i64, of: &Tenant) -> Result<Vec<(&'static str, bool)>, Error> {
     let change = store.changes(of.app.app_no, 0, 1).await?.swap_remove(0);
     let filter = AccountFilter::default();
-    let hooks = store.hooks(no, 0, 100).await?;
+    let hooks = store.hooks(no, None, 0, 100).await?;
     let accounts = store.accounts(no, filter, 0, 100).await?;
     let (users, grants) = (store.users(no, 0, 100).await?, store.grants(Some(no), 0, 100).await?);
     let journal = store.changes(no, 0, 100).await?;
@@ -85,7 +85,7 @@ async fn found(store: &Store, no: i64, of: &Tenant) -> Result<Vec<(&'static str,
         ("deliveries", deliveries.iter().any(|(hook, _)| *hook == of.hook.id)),
         ("account", store.account_by_id(no, of.account.id).await?.is_some()),
         ("accounts", accounts.iter().any(|account| account.id == of.account.id)),
-        ("collection", store.collection_place(no, of.collection).await?.is_some()),
+        ("collection", store.collection_place(no, None, of.collection).await?.is_some()),
         ("user", store.user_by_id(no, of.user.id).await?.is_some()),
         ("users", users.contains(&of.user)),
         ("grant", store.grant_by_id(Some(no), of.grant.id).await?.is_some()),

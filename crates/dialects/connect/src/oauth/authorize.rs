@@ -115,14 +115,15 @@ pub(super) async fn leave(
     headers: HeaderMap,
 ) -> Result<Response, Wrong> {
     let mut given = pairs(query.as_deref().unwrap_or_default());
-    let provider = given.remove("provider").unwrap_or_default();
+    let mut take = |name: &str| given.remove(name).unwrap_or_default();
+    let (provider, csrf) = (take("provider"), take("csrf"));
     let base = service.public_url().map(|url| url.as_str().trim_end_matches('/'));
     let base = base.ok_or_else(|| {
         let why = "the server does not know its own address: the operator must set public_url";
         Wrong(StatusCode::INTERNAL_SERVER_ERROR, why.into())
     })?;
     let back = format!("{base}{mount}/oauth/back");
-    let page = service.connect_leave(&headers, &provider, &back).await?;
+    let page = service.connect_leave(&headers, &csrf, &provider, &back).await?;
     Ok(going(StatusCode::SEE_OTHER, &page, None))
 }
 

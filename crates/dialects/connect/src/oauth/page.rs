@@ -11,6 +11,13 @@ use url::Url;
 /// How often a page that waits for an account looks again, seconds.
 const LOOK_AGAIN_S: u32 = 3;
 
+/// The page that sends a person on to their provider.
+const LEAVE: &str = "leave";
+
+/// What the word free-busy does not limit: deliveries go to the application's server, not to who has the token.
+const TOLD_ANYWAY: &str = "<p class=\"quiet\">The application's own server may be told of changes to your \
+    events with their details.</p>\n";
+
 const STYLE: &str = "\
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0; background: #f4f4f5; color: #18181b }
 main { max-width: 26rem; margin: 3rem auto; padding: 2rem; background: #fff; border-radius: 0.75rem }
@@ -50,6 +57,9 @@ pub(super) fn selection(flow: &Authorization, problem: Option<&str>) -> Response
             ConnectAccess::ReadWrite => "read and change your calendars",
         }
     );
+    if flow.access == ConnectAccess::FreeBusy {
+        body.push_str(TOLD_ANYWAY);
+    }
     if let Some(problem) = problem {
         body.push_str(&format!("<p class=\"problem\">{}</p>\n", escaped(problem)));
     }
@@ -60,8 +70,10 @@ pub(super) fn selection(flow: &Authorization, problem: Option<&str>) -> Response
     body.push_str("<p>Choose a calendar to connect:</p>\n<ul>\n");
     for provider in &flow.providers {
         let (page, name) = (page_of(provider), name_of(provider));
+        // What the link begins is begun by this page only.
+        let csrf = if page == LEAVE { format!("&amp;csrf={}", flow.csrf) } else { String::new() };
         body.push_str(&format!(
-            "<li><a class=\"provider\" href=\"{page}?provider={provider}\">{name}</a></li>\n"
+            "<li><a class=\"provider\" href=\"{page}?provider={provider}{csrf}\">{name}</a></li>\n"
         ));
     }
     body.push_str("</ul>\n");
@@ -156,7 +168,7 @@ fn name_of(provider: &str) -> &'static str {
 }
 
 fn page_of(provider: &str) -> &'static str {
-    if ["apple", "caldav"].contains(&provider) { "login" } else { "leave" }
+    if ["apple", "caldav"].contains(&provider) { "login" } else { LEAVE }
 }
 
 fn hidden(name: &str, value: &str) -> String {

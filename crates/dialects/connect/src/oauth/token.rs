@@ -173,3 +173,24 @@ pub(super) async fn revoke(
     service.connect_revoke(&token).await?;
     Ok(Json(json!({ "success": true })))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_of_a_grant_is_a_documented_400() {
+        for (refusal, error, description) in [
+            (GrantRefusal::Code, "invalid_grant", "Invalid authorization code"),
+            (GrantRefusal::CodeExpired, "invalid_grant", "Authorization code expired"),
+            (GrantRefusal::Client, "invalid_grant", "Client mismatch"),
+            (GrantRefusal::RedirectUri, "invalid_grant", "Redirect URI mismatch"),
+            (GrantRefusal::Refresh, "invalid_grant", "Invalid refresh token"),
+            (GrantRefusal::Session, "session_expired", "OAuth session expired"),
+        ] {
+            let refused = Refused::from(refusal);
+            let said = (refused.status, &*refused.error, &*refused.description);
+            assert_eq!(said, (StatusCode::BAD_REQUEST, error, description));
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use tidings_providers::draft::Scope as SeriesScope;
+use tidings_providers::draft::{Scope as SeriesScope, When};
 use tidings_providers::errand::Errand;
 
 use super::world::{HOME, WORK, World};

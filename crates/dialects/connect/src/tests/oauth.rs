@@ -68,6 +68,24 @@ async fn pages_run_no_scripts_and_forms_end_only_at_the_app() {
 }
 
 #[tokio::test]
+async fn the_selection_says_what_is_asked_for_and_what_free_busy_does_not_limit() {
+    let world = World::new().await;
+    world.set_redirect_uri(REDIRECT_URI).await;
+    for (scope, asks, is_warned) in [
+        ("free-busy", "asks to see when you are busy", true),
+        ("read", "asks to read your calendars", false),
+        ("read-write", "asks to read and change your calendars", false),
+    ] {
+        let mut browser = Browser::new(&world);
+        let query = begins(&world, &format!("scope={scope}"));
+        browser.get(&format!("/oauth/authorize?{query}")).await;
+        let page = browser.get("/oauth/select").await.html;
+        assert!(page.contains(asks), "{page}");
+        assert_eq!(page.contains("events with their details"), is_warned, "{page}");
+    }
+}
+
+#[tokio::test]
 async fn the_providers_asked_for_are_offered_and_unknown_ones_passed_over() {
     let world = World::new().await;
     world.set_redirect_uri(REDIRECT_URI).await;
@@ -144,6 +162,46 @@ async fn a_second_try_with_another_password_makes_no_second_account() {
     }
     let page = browser.get("/oauth/select").await;
     assert_eq!(page.html.matches("CalDAV, ada").count(), 1, "{}", page.html);
+}
+
+#[tokio::test]
+async fn nobody_replaces_the_password_of_an_account_that_works() {
+    let world = World::new().await;
+    world.set_redirect_uri(REDIRECT_URI).await;
+    let mut browser = Browser::new(&world);
+    browser.get(&format!("/oauth/authorize?{}", begins(&world, ""))).await;
+    browser.logs_in("ada").await;
+    for (state, is_replaced) in
+        [("last_sync_at = NULL", true), ("last_sync_at = 1", false), ("status = 'inactive'", true)]
+    {
+        world.set_account("ada", state);
+        let before = world.credential("ada").await;
+        let mut other = Browser::new(&world);
+        other.get(&format!("/oauth/authorize?{}", begins(&world, ""))).await;
+        assert_eq!(other.logs_in("ada").await.location, "select");
+        let page = other.get("/oauth/select").await;
+        assert!(page.html.contains("CalDAV, ada"), "{state}: {}", page.html);
+        assert_eq!(world.credential("ada").await != before, is_replaced, "{state}");
+    }
+}
+
+#[tokio::test]
+async fn an_authorization_that_nobody_finishes_leaves_no_end_user_behind() {
+    let world = World::new().await;
+    world.set_redirect_uri(REDIRECT_URI).await;
+    let mut browser = Browser::new(&world);
+    let query = format!("client_id={}&user_id=nobody", world.client_id());
+    browser.get(&format!("/oauth/authorize?{query}")).await;
+    for path in ["/oauth/leave?provider=google", "/oauth/leave?provider=google&csrf=guessed"] {
+        assert_eq!(browser.get(path).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    let leaving = browser.leaves("", "google").await;
+    assert!(leaving.location.starts_with("https://accounts.google.com/"), "{leaving:?}");
+    let csrf = browser.get("/oauth/login?provider=caldav").await.hidden("csrf");
+    let fields = [("csrf", csrf.as_str()), ("provider", "caldav"), ("server", "no address")];
+    assert_eq!(browser.post("/oauth/login", &fields).await.status, StatusCode::BAD_REQUEST);
+    let found = world.service.user_named(&world.owner, "nobody").await.unwrap();
+    assert_eq!(found, None);
 }
 
 #[tokio::test]
@@ -242,7 +300,7 @@ async fn google_is_connected_by_its_own_consent_in_the_same_browser_only() {
         let mut browser = Browser::new(&world);
         browser.get(&format!("{path}/oauth/authorize?{}", begins(&world, ""))).await;
         let begin = |page: &super::world::Page| page.parameter("state").unwrap();
-        let leaving = browser.get(&format!("{path}/oauth/leave?provider=google")).await;
+        let leaving = browser.leaves(path, "google").await;
         assert!(leaving.location.starts_with("https://accounts.google.com/"), "{leaving:?}");
         // Somebody else's browser comes back with it.
         let answer = Ok("code".to_owned());
@@ -250,7 +308,7 @@ async fn google_is_connected_by_its_own_consent_in_the_same_browser_only() {
         let ended = world.service.finish_connection("google", &state, answer.clone()).await;
         assert_eq!(ended.unwrap().outcome.unwrap_err().code, "unknown_state");
 
-        let leaving = browser.get(&format!("{path}/oauth/leave?provider=google")).await;
+        let leaving = browser.leaves(path, "google").await;
         let mut headers = http::HeaderMap::new();
         let cookie = format!("oauth_req={}", browser.cookie.as_ref().unwrap());
         headers.insert("cookie", cookie.parse().unwrap());

@@ -67,6 +67,20 @@ async fn a_subscription_is_a_hook_for_one_calendar_of_the_user() {
 }
 
 #[tokio::test]
+async fn a_free_busy_token_gets_no_deliveries() {
+    let world = World::new().await;
+    let token = world.token_for("free-busy").await;
+    let before = channels(&world).await;
+    let (status, answer) = world.post("/subscribe-webhook", &token, &on(WORK, "work")).await;
+    let words = "Webhook access denied for current scope";
+    assert_eq!((status, &answer["message"]), (StatusCode::UNAUTHORIZED, &json!(words)), "{answer}");
+    assert_eq!(channels(&world).await, before);
+    let token = world.token_for("read").await;
+    let (status, answer) = world.post("/subscribe-webhook", &token, &on(WORK, "work")).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+}
+
+#[tokio::test]
 async fn a_channel_id_is_made_when_there_is_none() {
     let world = World::new().await;
     for channel in [json!(null), json!("")] {

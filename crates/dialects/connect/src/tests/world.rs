@@ -150,7 +150,7 @@ async fn mint(service: &Service, owner: &Caller, user: &User) -> String {
 
 impl World {
     /// Connects an account of `user` that has these calendars.
-    async fn connect(&self, user: &User, calendars: &[&str]) {
+    pub(super) async fn connect(&self, user: &User, calendars: &[&str]) {
         let account = NewAccount {
             provider: "caldav".into(),
             user: Some(user.id),
@@ -163,6 +163,7 @@ impl World {
         let account = self.service.connect_account(&self.owner, account).await.unwrap();
         let conn =
             rusqlite::Connection::open(self.directory.path().join("tidings.sqlite")).unwrap();
+        conn.execute_batch("BEGIN").unwrap();
         for calendar in calendars {
             let id = CollectionId(self.ids.next(self.clock.now()));
             conn.execute(
@@ -172,10 +173,26 @@ impl World {
             )
             .unwrap();
         }
+        conn.execute_batch("COMMIT").unwrap();
     }
 }
 
 impl World {
+    /// As if that had become of the account of this user name.
+    pub(super) fn set_account(&self, username: &str, state: &str) {
+        let file = self.directory.path().join("tidings.sqlite");
+        let conn = rusqlite::Connection::open(file).unwrap();
+        let sql = format!("UPDATE account SET {state} WHERE username = ?1");
+        assert_eq!(conn.execute(&sql, [username]).unwrap(), 1);
+    }
+
+    /// The sealed password of the account of this user name.
+    pub(super) async fn credential(&self, username: &str) -> Option<Vec<u8>> {
+        let rows = self.store.accounts(1, Default::default(), 0, 100).await.unwrap();
+        let row = rows.iter().find(|row| row.username.as_deref() == Some(username)).unwrap();
+        row.credential.clone()
+    }
+
     /// The app's id: its client id.
     pub(super) fn client_id(&self) -> String {
         self.owner.app_id().unwrap().to_string()
@@ -250,7 +267,7 @@ impl World {
         let account = self.store.account_by_id(1, account.id).await.unwrap().unwrap();
         let rows = self.store.collections(account.account_no).await.unwrap();
         let row = rows.iter().find(|row| row.external_id == calendar).unwrap();
-        let event = whole(event);
+        let event = whole(&event);
         let (starts_at, ends_at) = event.span_ms();
         let item = tidings_store::Item {
             key: key.into(),
@@ -275,7 +292,7 @@ impl World {
 }
 
 /// An event with what every event has.
-fn whole(event: Value) -> Event {
+fn whole(event: &Value) -> Event {
     let mut members = object!({
         "uid": "u@example.com", "title": "", "allDay": false, "availability": "busy", "original": {},
     });
@@ -328,7 +345,7 @@ fn desk(asked: Asked) -> Desk {
 }
 
 fn written() -> Item {
-    let event = whole(object!({
+    let event = whole(&object!({
         "title": "Team Meeting", "start": "2025-11-01T10:00:00.000Z",
         "end": "2025-11-01T11:00:00.000Z", "location": "Conference Room A", "color": "#9fc6e7",
         "privacy": "public", "status": "confirmed",
@@ -412,6 +429,15 @@ impl<'w> Browser<'w> {
         let html = response.into_body().collect().await.unwrap().to_bytes();
         let html = String::from_utf8(html.to_vec()).unwrap();
         Page { status, location, set_cookie, policy, html }
+    }
+
+    /// Follows the link to a provider on the selection of the pages below `path`.
+    pub(super) async fn leaves(&mut self, path: &str, provider: &str) -> Page {
+        let page = self.get(&format!("{path}/oauth/select")).await.html;
+        let link =
+            page.split('"').find(|part| part.starts_with(&format!("leave?provider={provider}")));
+        let link = link.unwrap().replace("&amp;", "&");
+        self.get(&format!("{path}/oauth/{link}")).await
     }
 
     /// Fills in the form for a server and a password.

@@ -1,22 +1,27 @@
 //! `accesses.get`, `accesses.getOne`, `accesses.create`, `accesses.update` and `accesses.delete`.
 
 mod creating;
+mod updating;
+
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
+use tidings_core::clock::Timestamp;
 use tidings_core::id::{Bits96, GrantId};
-use tidings_service::{Error, Expect, GrantKind, Key, RecordOrder, TokenChanges};
+use tidings_core::limits;
+use tidings_service::{Announcement, Error, Expect, GrantKind, Key, RecordOrder, TokenChanges};
 
-use super::{id_of, update_of};
+use super::id_of;
 use crate::access::{Access, Usage, cuid};
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::home;
 use crate::params::Reader;
-use crate::permission::Permissions;
 use crate::refusal::Refusal;
 use crate::seconds;
 
 pub(super) use creating::create;
+pub(super) use updating::update;
 
 /// Collection of what is left of deleted accesses.
 const DELETED: &str = "deleted-accesses";
@@ -27,8 +32,9 @@ pub(super) async fn get(call: &Call, params: &Map<String, Value>) -> Result<Answ
     let expired = reader.boolean("includeExpired").unwrap_or(false);
     let deletions = reader.boolean("includeDeletions").unwrap_or(false);
     reader.finish()?;
-    let mut found: Vec<_> = all(call)
-        .await?
+    let all = all(call).await?;
+    let live: BTreeSet<_> = all.iter().map(|(_, access)| access.cuid()).collect();
+    let mut found: Vec<_> = all
         .into_iter()
         .filter(|(key, access)| manages(call, key, access))
         .filter(|(_, access)| expired || access.expires_at.is_none_or(|at| at > call.now))
@@ -38,7 +44,7 @@ pub(super) async fn get(call: &Call, params: &Map<String, Value>) -> Result<Answ
     let list = found.iter().map(|access| Value::Object(access.to_json())).collect();
     let mut answer = Answer::ok([("accesses", list)]);
     if deletions {
-        answer.body.insert("accessDeletions".into(), deleted(call).await?);
+        answer.body.insert("accessDeletions".into(), deleted(call, &live).await?);
     }
     Ok(answer)
 }
@@ -53,69 +59,6 @@ pub(super) async fn get_one(call: &Call, params: &Map<String, Value>) -> Result<
     Ok(Answer::ok([("access", Value::Object(access.to_json()))]))
 }
 
-/// Changes the name, permissions or expiry of an access that the caller made.
-pub(super) async fn update(call: &Call, params: &Map<String, Value>) -> Result<Answer, Refusal> {
-    let (id, update) = update_of(params)?;
-    let known = ["name", "deviceName", "permissions", "expireAfter", "expires", "clientData"];
-    let mut reader = Reader::strict(update, &known);
-    let name = reader.text("name");
-    let device = reader.text("deviceName");
-    let permissions = creating::permissions(&mut reader);
-    let client_data = reader.object("clientData").cloned();
-    let expires_at = creating::expiry(&mut reader, call);
-    let clears = ["expires", "expireAfter"].iter().any(|n| update.get(*n) == Some(&Value::Null));
-    reader.finish()?;
-    let (key, access) = find(call, id).await?;
-    let own = access.id == call.access.id || access.is_personal();
-    if own || !manages(call, &key, &access) {
-        return Err(Refusal::permissions());
-    }
-    let mut details = access.details.clone();
-    let mut set = |name: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            details.insert(name.to_owned(), value);
-        }
-    };
-    set("name", name.map(Value::String));
-    set("deviceName", device.map(Value::String));
-    set("clientData", client_data.map(Value::Object));
-    set("modified", Some(json!(seconds::of(call.now))));
-    set("modifiedBy", Some(call.access.cuid().into()));
-    if let Some(permissions) = permissions {
-        check_chain(call, &access, &permissions).await?;
-        set("permissions", Some(permissions.to_json()));
-    }
-    let changes = TokenChanges {
-        details: Some(Value::Object(details)),
-        expires_at: expires_at.map(Some).or(clears.then_some(None)),
-        ..TokenChanges::default()
-    };
-    let told = vec![announcement(call, "access.updated", &access).await?];
-    let key = call.service.update_token(&call.caller, access.id, changes, told).await?;
-    let changed = Access::of_key(&key).unwrap_or(access);
-    Ok(Answer::ok([("access", Value::Object(changed.to_json()))]))
-}
-
-/// The new permissions are within those of the access that made it, and hold what was made of it.
-async fn check_chain(call: &Call, access: &Access, new: &Permissions) -> Result<(), Refusal> {
-    let tree = call.tree().await?;
-    let all = all(call).await?;
-    let parent = all.iter().find(|(key, _)| key.id == access.id).and_then(|(key, _)| key.parent);
-    let parent = all.iter().find(|(key, _)| Some(key.id) == parent).map(|(_, access)| access);
-    if parent.is_some_and(|parent| !parent.permissions.cover(new, &tree)) {
-        return Err(Refusal::permissions());
-    }
-    let outside = |(key, child): &&(Key, Access)| {
-        key.parent == Some(access.id) && !new.cover(&child.permissions, &tree)
-    };
-    let offending: Vec<_> = all.iter().filter(outside).map(|(_, child)| child.cuid()).collect();
-    if offending.is_empty() {
-        return Ok(());
-    }
-    let why = "Shared accesses that were made with this access would reach further than it.";
-    Err(Refusal::operation(why, json!({ "offendingChildren": offending })))
-}
-
 /// Deletes an access with those that it made, and the webhooks of all of them.
 pub(super) async fn delete(call: &Call, params: &Map<String, Value>) -> Result<Answer, Refusal> {
     let (key, access) = find(call, id_of(params)?).await?;
@@ -125,19 +68,21 @@ pub(super) async fn delete(call: &Call, params: &Map<String, Value>) -> Result<A
         return Err(Refusal::permissions());
     }
     let mut gone = vec![access.clone()];
+    if !access.is_personal() {
+        gone.extend(children(call, access.id).await?);
+    }
+    // Before the end, which may be that of whoever calls.
+    keep_deleted(call, &gone).await?;
     if access.is_personal() {
         end_session(call, &access).await?;
     } else {
-        gone.extend(children(call, access.id).await?);
-        let mut told = Vec::new();
-        for access in &gone {
-            told.push(announcement(call, "access.deleted", access).await?);
-        }
+        let tree = call.tree().await?;
+        let told = |access: &Access| {
+            let reach = tree.reach(access.permissions.streams());
+            announcement(call, "access.deleted", access, &reach)
+        };
+        let told = gone.iter().map(told).collect();
         call.service.revoke_token_tree(&call.caller, access.id, told).await?;
-    }
-    // The grant that calls may be the one that is gone.
-    if !itself {
-        keep_deleted(call, &gone).await?;
     }
     let deletion = |id: GrantId| json!({ "id": cuid(id), "deleted": seconds::of(call.now) });
     let mut answer = Answer::ok([("accessDeletion", deletion(access.id))]);
@@ -150,12 +95,15 @@ pub(super) async fn delete(call: &Call, params: &Map<String, Value>) -> Result<A
 
 /// Ends a personal access, and nothing that was made with it: those who log out still share what they share.
 pub(super) async fn end_session(call: &Call, access: &Access) -> Result<(), Refusal> {
+    let soon = call.service.clock().now().plus_ms(limits::PRYV_ACCESS_MS_MIN);
     let changes = TokenChanges {
         scopes: Some(Vec::new()),
         details: Some(json!({ "ended": seconds::of(call.now) })),
+        // It opens nothing from now on; what has expired is swept away some day.
+        expires_at: Some(Some(soon)),
         ..TokenChanges::default()
     };
-    let told = vec![announcement(call, "access.deleted", access).await?];
+    let told = vec![announcement(call, "access.deleted", access, &[])];
     call.service.update_token(&call.caller, access.id, changes, told).await?;
     Ok(())
 }
@@ -192,16 +140,46 @@ fn manages(call: &Call, key: &Key, access: &Access) -> bool {
         || (access.usage == Usage::Shared && key.parent == Some(call.access.id))
 }
 
-/// What is told about an access.
-async fn announcement(
+/// Refuses an end after that of the access that makes this one. A personal one is no limit: what was made with it
+/// outlasts the login.
+fn within_parent(parent: Option<&Access>, expires_at: Option<Timestamp>) -> Result<(), Refusal> {
+    let limit = parent.filter(|parent| !parent.is_personal()).and_then(|parent| parent.expires_at);
+    let Some(limit) = limit.filter(|limit| expires_at.is_none_or(|at| at > *limit)) else {
+        return Ok(());
+    };
+    let asked = expires_at.map(seconds::of);
+    let data = json!({ "parentExpires": seconds::of(limit), "requestedExpires": asked });
+    Err(Refusal::operation("The access must not outlive the one that creates it.", data))
+}
+
+/// Refuses an access with the type, the name and the device of another.
+fn check_unique(
     call: &Call,
-    kind: &str,
-    access: &Access,
-) -> Result<tidings_service::Announcement, Refusal> {
-    let tree = call.tree().await?;
-    let reach = tree.reach(access.permissions.streams());
-    let content = ("access", access.to_change());
-    Ok(call.announcement(kind, None, &access.cuid(), &reach, content))
+    all: &[(Key, Access)],
+    usage: Usage,
+    details: &Map<String, Value>,
+    itself: Option<GrantId>,
+) -> Result<(), Refusal> {
+    let same = |access: &Access| {
+        let alike = |field: &str| access.details.get(field) == details.get(field);
+        access.usage == usage
+            && alike("name")
+            && alike("deviceName")
+            && access.expires_at.is_none_or(|at| at > call.now)
+            && Some(access.id) != itself
+    };
+    match all.iter().find(|(_, access)| same(access)) {
+        Some((_, access)) => {
+            let keys = [("type", usage.as_str()), ("name", access.text("name"))];
+            Err(Refusal::exists("access", &keys))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What is told about an access.
+fn announcement(call: &Call, kind: &str, access: &Access, reach: &[String]) -> Announcement {
+    call.announcement(kind, None, &access.cuid(), reach, ("access", access.to_change()))
 }
 
 /// Keeps what clients may ask about deleted accesses.
@@ -212,15 +190,19 @@ async fn keep_deleted(call: &Call, gone: &[Access]) -> Result<(), Refusal> {
         wire.insert("by".into(), call.access.cuid().into());
         home::put(DELETED, &access.cuid(), None, &wire, Expect::Any)
     };
-    Ok(call.write(gone.iter().map(keep).collect(), Vec::new()).await?)
+    for gone in gone.chunks(limits::RECORD_WRITES_MAX) {
+        call.write(gone.iter().map(keep).collect(), Vec::new()).await?;
+    }
+    Ok(())
 }
 
-/// Deleted accesses, as far as the caller could manage them, by the time of deletion.
-async fn deleted(call: &Call) -> Result<Value, Refusal> {
+/// Deleted accesses, as far as the caller could manage them, by the time of deletion. One that is `live` was kept for
+/// a deletion that did not come to its end.
+async fn deleted(call: &Call, live: &BTreeSet<String>) -> Result<Value, Refusal> {
     let mut list: Vec<Value> = Vec::new();
     call.each(DELETED, RecordOrder::Ordinal, home::all(), |record| {
         let kept: Option<Map<String, Value>> = home::parsed(record);
-        if let Some(mut kept) = kept {
+        if let Some(mut kept) = kept.filter(|_| !live.contains(&record.key)) {
             let by = kept.remove("by");
             let own = kept.get("createdBy").and_then(Value::as_str) == Some(&call.access.cuid());
             if call.access.is_personal() || own || by == Some(call.access.cuid().into()) {

@@ -17,7 +17,7 @@ use crate::refusal::Refusal;
 use crate::seconds;
 use crate::tree::Stream;
 
-/// Puts a stream into the trash; deletes it with all below it when it is there.
+/// Puts a stream into the trash; deletes it with all below it when it is there, all of which the access must manage.
 pub(super) async fn delete(call: &Call, params: &Map<String, Value>) -> Result<Answer, Refusal> {
     let mut reader = Reader::strict(params, &["id", "mergeEventsWithParent"]);
     let merge = reader.boolean("mergeEventsWithParent");
@@ -37,6 +37,10 @@ pub(super) async fn delete(call: &Call, params: &Map<String, Value>) -> Result<A
             continue;
         }
         let doomed: Vec<String> = home.tree.descent(id).into_iter().map(str::to_owned).collect();
+        let permissions = &call.access.permissions;
+        if !doomed.iter().all(|id| permissions.allow(&home.tree, id, Act::Manage)) {
+            return Err(Refusal::permissions());
+        }
         if move_events(call, &home, old, &doomed, merge).await?
             && erase(call, &home, &doomed).await?
         {
@@ -85,6 +89,9 @@ async fn move_events(
         (parent, true) => parent.as_deref(),
         (_, false) => None,
     };
+    if heir.is_some_and(|heir| !call.access.permissions.allow(&home.tree, heir, Act::Change)) {
+        return Err(Refusal::permissions());
+    }
     for chunk in linked.chunks(limits::RECORD_ANNOUNCEMENTS_MAX) {
         let moved = chunk.iter().map(|(event, version)| {
             move_event(call, home, event, Expect::Version(*version), doomed, heir)

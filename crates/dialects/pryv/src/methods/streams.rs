@@ -83,7 +83,7 @@ pub(super) async fn create(call: &Call, params: &Map<String, Value>) -> Result<A
     };
     for _ in 0..TRIES {
         let home = call.home().await?;
-        check_parent(call, &home.tree, stream.parent_id.as_deref())?;
+        check_parent(call, &home.tree, &stream.id, stream.parent_id.as_deref())?;
         if insert(call, &home, &stream).await? {
             return Ok(Answer::created("stream", shown(&stream)));
         }
@@ -146,7 +146,7 @@ pub(super) async fn update(call: &Call, params: &Map<String, Value>) -> Result<A
             ..old.clone()
         };
         if update.contains_key("parentId") && parent != old.parent_id {
-            check_parent(call, tree, parent.as_deref())?;
+            check_parent(call, tree, id, parent.as_deref())?;
             if parent.as_deref().is_some_and(|parent| tree.is_within(parent, id)) {
                 let why = format!("The stream \"{id}\" cannot be moved below itself.");
                 return Err(Refusal::operation(why, json!({ "parentId": parent })));
@@ -185,8 +185,8 @@ fn shown(stream: &Stream) -> Value {
     wire
 }
 
-/// Checks that the access may create streams below another, or at the root.
-fn check_parent(call: &Call, tree: &Tree, parent: Option<&str>) -> Result<(), Refusal> {
+/// Checks that the access may put a stream, with what is below it, below another or at the root.
+fn check_parent(call: &Call, tree: &Tree, id: &str, parent: Option<&str>) -> Result<(), Refusal> {
     let permissions = &call.access.permissions;
     let may = match parent {
         None => permissions.allow_root(Act::Manage),
@@ -198,13 +198,17 @@ fn check_parent(call: &Call, tree: &Tree, parent: Option<&str>) -> Result<(), Re
     if !may {
         return Err(Refusal::permissions());
     }
-    match parent.filter(|parent| tree.is_trashed(parent)) {
-        Some(parent) => Err(Refusal::operation(
-            format!("The referenced stream \"{parent}\" is trashed."),
-            json!({ "trashedReference": "parentId" }),
-        )),
-        None => Ok(()),
+    let Some(parent) = parent else { return Ok(()) };
+    if tree.is_trashed(parent) {
+        let why = format!("The referenced stream \"{parent}\" is trashed.");
+        return Err(Refusal::operation(why, json!({ "trashedReference": "parentId" })));
     }
+    let most = limits::PRYV_STREAM_DEPTH_MAX;
+    if tree.lineage(parent).len() + tree.height(id) > most {
+        let why = format!("Streams are at most {most} levels deep.");
+        return Err(Refusal::operation(why, json!({ "parentId": parent })));
+    }
+    Ok(())
 }
 
 /// Checks that no sibling has the same name.

@@ -10,7 +10,7 @@ use super::{id_of, update_of};
 use crate::access::cuid;
 use crate::answer::Answer;
 use crate::call::Call;
-use crate::format::{self, MAX_RETRIES, MIN_INTERVAL_MS, RUNS_SIZE, TRIGGERS};
+use crate::format::{self, TRIGGERS};
 use crate::home::{self, WEBHOOKS};
 use crate::params::Reader;
 use crate::refusal::Refusal;
@@ -63,6 +63,7 @@ pub(super) async fn create(call: &Call, params: &Map<String, Value>) -> Result<A
     reader.finish()?;
     let url = url.unwrap_or_default();
     let scopes = read_scopes(call, scopes).await?;
+    let turn = call.creating.lock().await;
     let own = call.service.hooks_owned_by(&call.caller, Some(call.access.id)).await?;
     if own.iter().any(|hook| hook.url.as_deref() == Some(&url)) {
         return Err(Refusal::exists("webhook", &[("url", &url)]));
@@ -72,9 +73,11 @@ pub(super) async fn create(call: &Call, params: &Map<String, Value>) -> Result<A
         format: Some(format::NAME.into()),
         triggers: TRIGGERS.map(str::to_owned).to_vec(),
         named: scopes.named,
+        serving: call.pace.serving(),
         ..NewHook::default()
     };
     let hook = call.service.create_hook(&call.caller, new).await?.hook;
+    drop(turn);
     note(call, &hook, Some(&scopes.shown)).await?;
     Ok(Answer::created("webhook", shown(call, &hook).await?))
 }
@@ -176,7 +179,7 @@ async fn note(
 async fn shown(call: &Call, hook: &Hook) -> Result<Value, Refusal> {
     let id = hook.id.0.to_cuid25();
     let note = call.webhook_note(&id).await?;
-    let runs = call.service.hook_runs(&call.caller, hook.id, RUNS_SIZE).await?;
+    let runs = call.service.hook_runs(&call.caller, hook.id, call.pace.runs_size).await?;
     let run = |run: &Run| json!({ "status": run.status, "timestamp": seconds::of(run.at) });
     let never = json!({ "status": 0, "timestamp": 0 });
     let owner = hook.owner.map(cuid);
@@ -187,8 +190,8 @@ async fn shown(call: &Call, hook: &Hook) -> Result<Value, Refusal> {
         "accessId": owner,
         "url": hook.url,
         "state": if hook.status == HookStatus::Active { "active" } else { "inactive" },
-        "minIntervalMs": MIN_INTERVAL_MS,
-        "maxRetries": MAX_RETRIES,
+        "minIntervalMs": hook.coalesce.map_or(0, |rule| rule.min_interval_ms),
+        "maxRetries": hook.retry.len().saturating_sub(1),
         "currentRetries": hook.consecutive_failures,
         "runCount": hook.runs,
         "failCount": hook.failures,

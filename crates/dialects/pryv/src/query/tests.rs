@@ -111,5 +111,27 @@ fn a_streams_query_is_a_filter_of_changes_too() {
         {"path": "/data/streams", "any_in": ["b"]},
         {"not": {"path": "/data/streams", "any_in": ["c"]}},
     ]}]});
-    assert_eq!(streams_rule(&[query]), rule);
+    assert_eq!(streams_rule(&[query]), Some(rule));
+}
+
+#[test]
+fn every_stream_is_no_condition() {
+    for (streams, rule) in [
+        (json!("*"), None),
+        (json!([]), None),
+        (json!({"any": ["*", "a"]}), None),
+        (json!({"all": ["*"]}), None),
+        (json!([{"any": ["a"]}, {"all": ["*"]}]), None),
+        (
+            json!({"any": ["*"], "not": ["a"]}),
+            Some(json!({"or": [{"and": [{"not": {"path": "/data/streams", "any_in": ["a"]}}]}]})),
+        ),
+        (
+            json!({"any": ["*"], "not": ["*"]}),
+            Some(json!({"or": [{"and": [{"path": "/data/streams", "exists": false}]}]})),
+        ),
+    ] {
+        let query = read(&json!({ "streams": streams })).unwrap();
+        assert_eq!(streams_rule(&query.filter().streams), rule, "{streams}");
+    }
 }

@@ -227,3 +227,99 @@ async fn who_logs_out_still_shares() {
     assert_eq!(world.get("/access-info", &tom).await.0, StatusCode::OK);
     refused(&world.post("/auth/logout", &tom, Value::Null).await, 403, "forbidden");
 }
+
+#[tokio::test]
+async fn an_app_cannot_make_an_access_outlive_itself() {
+    let world = home().await;
+    let read = json!([{ "streamId": "health", "level": "read" }]);
+    let made = async |by: &str, body: Value| {
+        let (status, body) = world.post("/accesses", by, body).await;
+        assert_eq!(status, StatusCode::CREATED, "{body}");
+        let text = |name: &str| body["access"][name].as_str().unwrap().to_owned();
+        (text("id"), text("token"))
+    };
+    let body = json!({ "name": "app", "type": "app", "permissions": read, "expireAfter": 60 });
+    let (app_id, app) = made(&world.ana, body).await;
+    let shared = json!({ "name": "tom", "permissions": read });
+    refused(&world.post("/accesses", &app, shared).await, 400, "invalid-operation");
+    let body = json!({ "name": "tom", "permissions": read, "expireAfter": 30 });
+    let (tom_id, _) = made(&app, body).await;
+    let tom = format!("/accesses/{tom_id}");
+    for (by, update, status, id) in [
+        (&app, json!({ "expireAfter": 61 }), 400, "invalid-operation"),
+        (&app, json!({ "expires": null }), 400, "invalid-operation"),
+        (&app, json!({ "expireAfter": null }), 400, "invalid-operation"),
+        (&world.ana, json!({ "expireAfter": 61 }), 400, "invalid-operation"),
+        (&app, json!({ "expires": NOW + 40.0 }), 400, "invalid-parameters-format"),
+    ] {
+        refused(&world.put(&tom, by, update).await, status, id);
+    }
+    let (_, body) = world.put(&tom, &app, json!({ "expireAfter": 60 })).await;
+    assert_eq!(body["access"]["expires"], NOW + 60.0, "{body}");
+    let answered =
+        world.put(&format!("/accesses/{app_id}"), &world.ana, json!({ "expireAfter": 5 })).await;
+    assert_eq!(answered.1["error"]["data"], json!({ "offendingChildren": [tom_id] }));
+}
+
+#[tokio::test]
+async fn a_changed_access_has_a_name_of_its_own_and_is_told_about() {
+    let world = home().await;
+    let (id, _) = world.access(&world.ana, "shared", "tom", &[("health", "read")]).await;
+    world.access(&world.ana, "shared", "eve", &[("health", "read")]).await;
+    let path = format!("/accesses/{id}");
+    refused(
+        &world.put(&path, &world.ana, json!({ "name": "eve" })).await,
+        409,
+        "item-already-exists",
+    );
+    let long = json!({ "name": "x".repeat(10_000) });
+    refused(&world.put(&path, &world.ana, long).await, 400, "invalid-parameters-format");
+    let permissions = json!([{ "streamId": "work", "level": "read" }]);
+    let update = json!({ "name": "tom", "permissions": permissions });
+    let (status, body) = world.put(&path, &world.ana, update).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let (kind, told) = world.journal().await.pop().unwrap();
+    assert_eq!((kind.as_str(), &told["streams"]), ("access.updated", &json!(["health", "work"])));
+    assert_eq!(told["access"]["permissions"], permissions);
+}
+
+#[tokio::test]
+async fn an_access_that_deletes_itself_is_among_the_deletions() {
+    let world = home().await;
+    let (app_id, app) = world.access(&world.ana, "app", "app", &[("health", "read")]).await;
+    let (tom_id, _) = world.access(&app, "shared", "tom", &[("health", "read")]).await;
+    let (status, body) = world.delete(&format!("/accesses/{app_id}"), &app).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let (_, body) = world.get("/accesses?includeDeletions=true", &world.ana).await;
+    let deleted: Vec<_> =
+        body["accessDeletions"].as_array().unwrap().iter().map(|access| &access["id"]).collect();
+    assert_eq!(deleted, [&json!(app_id), &json!(tom_id)]);
+}
+
+#[tokio::test]
+async fn permissions_keep_their_order_and_name_a_stream_once() {
+    let world = home().await;
+    let (work, health) = (
+        json!({ "streamId": "work", "level": "read" }),
+        json!({ "streamId": "health", "level": "read" }),
+    );
+    let body = json!({ "name": "a", "permissions": [work, health], "expireAfter": 0 });
+    let (status, body) = world.post("/accesses", &world.ana, body).await;
+    assert_eq!(status, StatusCode::CREATED, "{body}");
+    assert_eq!(body["access"]["permissions"], json!([work, health]));
+    assert_eq!(body["access"]["expires"], NOW + 1.0, "zero is soon");
+    let twice = json!({ "name": "b", "permissions": [work, work] });
+    refused(&world.post("/accesses", &world.ana, twice).await, 400, "invalid-parameters-format");
+}
+
+#[tokio::test]
+async fn ended_logins_are_not_listed() {
+    let world = home().await;
+    let other = world.login(ANA).await;
+    world.post("/auth/logout", &other, Value::Null).await;
+    let (_, body) = world.get("/accesses?includeExpired=true", &world.ana).await;
+    assert_eq!(body["accesses"].as_array().unwrap().len(), 2, "registered and logged in: {body}");
+    let kinds = [tidings_service::GrantKind::Access];
+    let kept = world.service.tokens(&world.operator().await, &kinds).await.unwrap();
+    assert_eq!(kept.len(), 2);
+}

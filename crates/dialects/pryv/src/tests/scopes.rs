@@ -123,3 +123,56 @@ async fn a_scope_takes_what_is_in_its_streams_and_below() {
         "{taken:?}",
     );
 }
+
+#[tokio::test]
+async fn scopes_of_whoever_reads_every_stream_have_no_condition_on_them() {
+    let (world, _) = home().await;
+    let (_, app) = world.access(&world.ana, "app", "all", &[("*", "read")]).await;
+    world.event(&world.ana, &["work"], "mass/kg").await;
+    let scopes = json!({
+        "everything": {},
+        "each": { "query": { "streams": { "all": ["*"] } } },
+        "any": { "query": { "streams": ["*"] } },
+        "not-work": { "query": { "streams": { "any": ["*"], "not": ["work"] } } },
+        "structure": { "kind": "streams", "query": { "streams": ["*"] } },
+    });
+    let taken = taken(&world, &app, scopes.clone()).await;
+    let names = &taken.last().unwrap().1;
+    assert_eq!(names, &["any", "each", "everything"], "{taken:?}");
+    // A person too, by changing the webhook of an app.
+    let id = world.webhook(&app, "https://c.d/").await;
+    let answered =
+        world.put(&format!("/webhooks/{id}"), &world.ana, json!({ "scopes": scopes })).await;
+    assert_eq!(answered.0, StatusCode::OK, "{}", answered.1);
+    let accesses = json!({ "K": { "kind": "accesses", "query": { "streams": ["*"] } } });
+    let answered =
+        world.put(&format!("/webhooks/{id}"), &world.ana, json!({ "scopes": accesses })).await;
+    assert_eq!(answered.0, StatusCode::OK, "{}", answered.1);
+}
+
+#[tokio::test]
+async fn who_reads_nothing_watches_nothing() {
+    let (world, _) = home().await;
+    let (_, app) = world.access(&world.ana, "app", "box", &[("health", "create-only")]).await;
+    for scope in [json!({}), json!({ "query": { "streams": ["*"] } }), json!({ "kind": "streams" })]
+    {
+        let body = json!({ "url": "https://a.b/", "scopes": { "K": scope } });
+        refused(&world.post("/webhooks", &app, body).await, 403, "forbidden");
+    }
+}
+
+#[tokio::test]
+async fn a_scope_leaves_out_what_is_hidden_below_a_readable_stream() {
+    let (world, _) = home().await;
+    world.stream("white-cells", Some("blood")).await;
+    let permissions =
+        [("health", "read"), ("blood", "none"), ("white-cells", "read"), ("work", "create-only")];
+    let (_, app) = world.access(&world.ana, "app", "some", &permissions).await;
+    for stream in ["health", "blood", "white-cells", "work"] {
+        world.event(&world.ana, &[stream], "mass/kg").await;
+    }
+    let scopes = json!({ "own": {}, "health": { "query": { "streams": ["health"] } } });
+    let taken = taken(&world, &app, scopes).await;
+    let last: Vec<_> = taken[taken.len() - 4..].iter().map(|(_, names)| names.join(" ")).collect();
+    assert_eq!(last, ["health own", "", "health own", ""], "{taken:?}");
+}

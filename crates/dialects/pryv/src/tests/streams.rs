@@ -175,3 +175,20 @@ async fn an_access_sees_its_streams_and_manages_those_it_may() {
     refused(&world.delete("/streams/work", &app).await, 403, "forbidden");
     assert_eq!(world.delete("/streams/steps", &app).await.0, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn what_goes_with_a_deleted_stream_must_be_managed_too() {
+    let world = home().await;
+    world.stream("white-cells", Some("blood")).await;
+    world.event(&world.ana, &["blood"], "a/b").await;
+    let permissions = [("blood", "manage"), ("white-cells", "read")];
+    let (_, app) = world.access(&world.ana, "app", "app", &permissions).await;
+    assert_eq!(world.delete("/streams/blood", &app).await.0, StatusCode::OK, "into the trash");
+    let path = "/streams/blood?mergeEventsWithParent=";
+    refused(&world.delete(&format!("{path}false"), &app).await, 403, "forbidden");
+    let (_, whole) = world.access(&world.ana, "app", "whole", &[("blood", "manage")]).await;
+    let merged = world.delete(&format!("{path}true"), &whole).await;
+    refused(&merged, 403, "forbidden");
+    let (status, body) = world.delete(&format!("{path}false"), &whole).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+}

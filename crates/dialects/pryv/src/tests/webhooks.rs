@@ -3,9 +3,10 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 use tidings_core::clock::Timestamp;
+use tidings_service::Registration;
 
-use super::world::{NOW, World, refused, without_meta};
-use crate::seconds;
+use super::world::{ANA, NOW, World, refused, without_meta};
+use crate::{Options, Pace, seconds};
 
 const URL: &str = "https://notifications.service.com/pryv/my-pryv-username";
 
@@ -135,6 +136,37 @@ async fn the_url_of_a_webhook_is_unique_in_its_access() {
     let path = format!("/webhooks/{}", hooks.of_app);
     assert_eq!(hooks.world.delete(&path, &hooks.app.1).await.0, StatusCode::OK);
     hooks.world.webhook(&hooks.app.1, URL).await;
+}
+
+#[tokio::test]
+async fn of_webhooks_with_the_same_url_created_at_once_one_stays() {
+    let hooks = Hooks::new().await;
+    let Hooks { world, app, .. } = &hooks;
+    let create = || world.post("/webhooks", &app.1, json!({ "url": "https://twice.example/" }));
+    let answers: [_; 4] = tokio::join!(create(), create(), create(), create()).into();
+    let mut statuses = answers.map(|(status, _)| status.as_u16());
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409, 409]);
+    assert_eq!(hooks.listed(&app.1).await.len(), 2);
+}
+
+#[tokio::test]
+async fn the_platform_sets_the_pace_of_new_webhooks() {
+    let pace = Pace { min_interval_ms: 300, max_retries: 2, runs_size: 3 };
+    let options = Options { pace, ..Options::default() };
+    let mut world = World::empty(options, Registration::Open).await;
+    world.register(ANA).await;
+    world.ana = world.login(ANA).await;
+    world.stream("health", None).await;
+    let app = world.access(&world.ana, "app", "first-app", &[("health", "read")]).await;
+    let (status, body) = world.post("/webhooks", &app.1, json!({ "url": URL })).await;
+    assert_eq!(status, StatusCode::CREATED, "{body}");
+    assert_eq!(body["webhook"]["minIntervalMs"], 300);
+    assert_eq!(body["webhook"]["maxRetries"], 2);
+    let owner = world.operator().await;
+    let all = world.service.hooks_owned_by(&owner, None).await.unwrap();
+    assert_eq!((&all[0].retry[..], all[0].disable.failures), (&[0, 1, 1][..], Some(3)));
+    assert!(all[0].merges, "what is not the platform's stays as the format has it");
 }
 
 #[tokio::test]

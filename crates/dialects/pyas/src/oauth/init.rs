@@ -2,6 +2,9 @@
 //! names, the app (`clientId`) and one of its keys (`tokenName`), which must be a key that can do nothing
 //! but connect accounts. Pages of other origins may read the answers: there is nothing secret in them.
 
+use std::sync::Arc;
+
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -12,10 +15,22 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
+use tidings_core::limits;
 use tidings_service::{Caller, CodeConnection, ConsentPage, Error, Service};
+use tokio::sync::Semaphore;
 
 use crate::refusal::Refusal;
 use crate::request::{Answer, Fields, Query, done};
+
+/// Codes traded at the same time by who has shown no key: each is a call to a provider.
+#[derive(Clone)]
+pub(crate) struct Exchanges(pub(crate) Arc<Semaphore>);
+
+impl Exchanges {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(limits::PUBLIC_EXCHANGES_AT_ONCE)))
+    }
+}
 
 /// `GET /oauth/init?provider&clientId&tokenName&state&redirectUrl&email&name`.
 pub(crate) async fn url(State(service): State<Service>, parts: Parts) -> Response {
@@ -35,11 +50,16 @@ async fn init(service: &Service, query: &Query) -> Answer {
 }
 
 /// `POST /oauth/init/connect?provider&clientId&tokenName` with `{code, name, redirectUrl}`.
-pub(crate) async fn connect(State(service): State<Service>, parts: Parts, body: Body) -> Response {
-    readable(finish(&service, &parts, body).await)
+pub(crate) async fn connect(
+    State(service): State<Service>,
+    Extension(exchanges): Extension<Exchanges>,
+    parts: Parts,
+    body: Body,
+) -> Response {
+    readable(finish(&service, &exchanges, &parts, body).await)
 }
 
-async fn finish(service: &Service, parts: &Parts, body: Body) -> Answer {
+async fn finish(service: &Service, exchanges: &Exchanges, parts: &Parts, body: Body) -> Answer {
     let query = Query::of(parts);
     let caller = caller(service, &query).await?;
     let provider = provider(&query)?;
@@ -53,7 +73,12 @@ async fn finish(service: &Service, parts: &Parts, body: Body) -> Answer {
         code: code.to_owned().into(),
         name: fields.text("name").map(Into::into),
     };
+    let turn = exchanges.0.try_acquire().map_err(|_| Error::LimitExceeded {
+        limit: "accounts connected at once by browsers; try again".into(),
+        retry_after_s: Some(1),
+    })?;
     let connected = service.connect_by_code(&caller, input).await.map_err(in_words)?;
+    drop(turn);
     Ok(done(super::told(&connected?)))
 }
 

@@ -1,10 +1,15 @@
 //! Connecting accounts, with a key and from the browser, and what their calendars look like.
 
+use axum::Extension;
 use axum::body::Body;
+use axum::extract::State;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
+use tidings_core::limits;
 use tidings_providers::errand::{Errand, Refusal};
 use tidings_service::Scope;
+
+use crate::oauth::init::{self, Exchanges};
 
 use super::world::{REDIRECT, World, connected, google_entry, graph_calendar, read};
 
@@ -159,6 +164,31 @@ async fn the_browser_component_connects_by_two_public_names() {
     let allowed = world.raw(asked).await;
     assert_eq!(allowed.status(), StatusCode::NO_CONTENT);
     assert_eq!(allowed.headers()["access-control-allow-headers"], "content-type");
+}
+
+#[tokio::test]
+async fn browsers_without_a_key_trade_a_few_codes_at_once() {
+    let world = World::new().await;
+    let app = world.owner.app_id().unwrap();
+    world.key("web", &[Scope::Accounts]).await;
+    let exchanges = Exchanges::new();
+    let all = limits::PUBLIC_EXCHANGES_AT_ONCE.try_into().unwrap();
+    let others = exchanges.0.clone().acquire_many_owned(all).await.unwrap();
+    let ask = async || {
+        let request = Request::post(format!(
+            "/oauth/init/connect?provider=google&clientId={app}&tokenName=web"
+        ))
+        .header("content-type", "application/json");
+        let (parts, body) =
+            request.body(Body::from(json!({ "code": "c" }).to_string())).unwrap().into_parts();
+        init::connect(State(world.service.clone()), Extension(exchanges.clone()), parts, body).await
+    };
+    let refused = ask().await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.headers()["retry-after"], "1");
+    drop(others);
+    world.answer(connected(&[]));
+    assert_eq!(ask().await.status(), StatusCode::OK);
 }
 
 #[tokio::test]

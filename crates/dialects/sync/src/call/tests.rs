@@ -41,6 +41,16 @@ async fn the_method_in_the_header_is_the_true_one_and_its_parameters_are_in_the_
 }
 
 #[tokio::test]
+async fn segments_of_a_path_are_percent_encoded() {
+    let call = read(Request::get("/v1/attachments/a%2Fb%20%C3%A9+c/%65xtra").body("").unwrap());
+    assert_eq!(call.await.unwrap().path, ["attachments", "a/b \u{e9}+c", "extra"]);
+    for path in ["/v1/users/%", "/v1/users/%4", "/v1/users/%+4", "/v1/users/%zz", "/v1/users/%ff"] {
+        let refused = read(Request::get(path).body("").unwrap()).await.unwrap_err();
+        assert_eq!(refused.status, 400, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn an_empty_body_is_no_parameters_whatever_its_content_type() {
     for body in ["", " \n", "null", "{}"] {
         let call = read(post("/v1/webhooks/1", "DELETE", body)).await.unwrap();

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::Value;
 use tidings_core::id::{AccountId, UserId};
+use tidings_core::limits;
+
+use crate::holdings::Details;
 
 /// The body of a change about a credential.
 #[derive(Deserialize)]
@@ -22,7 +26,9 @@ pub(super) struct Content {
 #[derive(Deserialize)]
 struct Account {
     id: AccountId,
-    details: Option<Site>,
+    /// As they are kept: the application may have written anything there.
+    #[serde(default)]
+    details: Value,
 }
 
 #[derive(Deserialize)]
@@ -39,8 +45,13 @@ pub(super) struct Site {
     pub(super) id_site_organization: Option<String>,
     pub(super) id_site_organization_type: Option<String>,
     pub(super) is_executing: Option<u8>,
-    /// Only in an account's details: the pulls that were asked for.
-    jobs: Vec<Job>,
+}
+
+impl From<Details> for Site {
+    fn from(details: Details) -> Self {
+        let Details { id_site, id_site_organization, id_site_organization_type, .. } = details;
+        Self { id_site, id_site_organization, id_site_organization_type, is_executing: None }
+    }
 }
 
 /// A pull.
@@ -65,6 +76,14 @@ struct Refresh {
 pub(super) struct Documents {
     pub(super) uuid: String,
     pub(super) total: u64,
+    /// How many are on a page.
+    page: Option<u64>,
+}
+
+impl Documents {
+    pub(super) fn page(&self) -> u64 {
+        self.page.unwrap_or(limits::SYNC_DOCUMENTS_PAGE).clamp(1, limits::SYNC_DOCUMENTS_PAGE)
+    }
 }
 
 impl Content {
@@ -81,17 +100,20 @@ impl Content {
     }
 
     pub(super) fn site(&self) -> Site {
-        self.credential.clone().or_else(|| self.account.details.clone()).unwrap_or_default()
+        self.credential.clone().unwrap_or_else(|| Details::of(&self.account.details).into())
     }
 
     /// The pull that it belongs to: the one it names, else the last that was asked for when a bulk job
     /// began, else the bulk job itself.
     pub(super) fn job(&self) -> Option<Job> {
-        let asked = self.account.details.as_ref().and_then(|details| details.jobs.last());
-        let own = self
-            .refresh
-            .as_ref()
-            .map(|refresh| Job { id_job: refresh.id.clone(), id_job_uuid: refresh.id.clone() });
-        self.job.clone().or_else(|| asked.cloned()).or(own)
+        let asked = || {
+            let last = Details::of(&self.account.details).jobs.pop()?;
+            Some(Job { id_job: last.id_job, id_job_uuid: last.id_job_uuid })
+        };
+        let own = || {
+            let id = &self.refresh.as_ref()?.id;
+            Some(Job { id_job: id.clone(), id_job_uuid: id.clone() })
+        };
+        self.job.clone().or_else(asked).or_else(own)
     }
 }

@@ -34,10 +34,16 @@ pub(super) fn v1(event: &str, content: &Content) -> Result<Value, RenderError> {
 
 /// The payload of V3's events about documents, which have a list of endpoints and no `event`.
 pub(super) fn documents_v3(content: &Content) -> Result<Value, RenderError> {
-    documents(content)?;
+    let documents = documents(content)?;
     let mut payload = about(content);
     let id_job = payload["id_job"].as_str().unwrap_or_default();
-    payload["endpoints"] = json!([format!("/v1/documents?id_job_webhook={id_job}")]);
+    let (path, page) = (format!("/v1/documents?id_job_webhook={id_job}"), documents.page());
+    payload["endpoints"] = if documents.total <= page {
+        json!([path])
+    } else {
+        let pages = skips(documents.total, page);
+        pages.map(|skip| format!("{path}&limit={page}&skip={skip}")).collect()
+    };
     Ok(payload)
 }
 
@@ -80,7 +86,7 @@ fn refresh_endpoints(content: &Content) -> Value {
 }
 
 fn document_endpoints(documents: &Documents) -> Value {
-    let page = limits::SYNC_DOCUMENTS_PAGE;
+    let page = documents.page();
     let pages = |shape: &str| -> Vec<String> {
         let path = format!("/v1/webhooks/events/{}/documents{shape}", documents.uuid);
         skips(documents.total, page)

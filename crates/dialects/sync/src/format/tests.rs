@@ -164,6 +164,50 @@ fn a_refresh_lists_exactly_the_pages_that_there_are() {
     assert_eq!(payload["id_site"], Value::Null);
 }
 
+#[test]
+fn whatever_an_application_keeps_in_the_details_of_an_account_is_sent() {
+    let bulk = "5e793889b783081dd61de2aa";
+    for (details, site, job) in [
+        (Value::Null, Value::Null, bulk),
+        (json!("x"), Value::Null, bulk),
+        (json!([1]), Value::Null, bulk),
+        (json!({"note": {"a": 1}}), Value::Null, bulk),
+        (json!({"id_site": 5, "jobs": "x"}), Value::Null, bulk),
+        (json!({"id_site": "s", "id_site_organization": []}), json!("s"), bulk),
+        (json!({"id_site": "s", "is_executing": "yes", "jobs": null}), json!("s"), bulk),
+        (json!({"jobs": [{"id_job": 1, "id_job_uuid": "u"}, "x", null]}), Value::Null, bulk),
+        (json!({"jobs": [{"id_job": "j", "id_job_uuid": "u"}, {"id_job": "k"}]}), Value::Null, "j"),
+        (json!({"jobs": [{"id_job": "j", "id_job_uuid": "u", "at": 5}]}), Value::Null, "j"),
+        (json!({"username": 1, "document_events": 7, "id_site": "s"}), json!("s"), bulk),
+    ] {
+        let mut body = refreshed(1, 0, 1);
+        body["account"]["details"] = details.clone();
+        let v1 = rendered(&V1, &[change("records.refreshed", &body)]).unwrap();
+        assert_eq!((&v1["id_site"], &v1["id_job"]), (&site, &json!(job)), "{details}");
+        let v3 = rendered(&V3, &[change("records.refreshed", &body)]).unwrap();
+        assert_eq!(v3["events"][0]["payload"], v1, "{details}");
+    }
+}
+
+#[test]
+fn documents_that_are_large_have_smaller_pages() {
+    let mut body = documents(7);
+    body["documents"]["page"] = 3.into();
+    let v1 = rendered(&V1, &[change("documents.completed", &body)]).unwrap();
+    let pages = |shape: &str| {
+        [0, 3, 6]
+            .map(|skip| format!("/v1/webhooks/events/UUID/documents{shape}?limit=3&skip={skip}"))
+    };
+    let expected = json!({
+        "documents": pages(""), "documents_json": pages("/json"), "documents_zip": pages("/zip"),
+    });
+    assert_eq!(v1["endpoints"], expected);
+    let v3 = rendered(&V3, &[change("documents.completed", &body)]).unwrap();
+    let path = "/v1/documents?id_job_webhook=5e793889b783081dd61de29c&limit=3";
+    let expected = [0, 3, 6].map(|skip| format!("{path}&skip={skip}"));
+    assert_eq!(v3["events"][0]["payload"]["endpoints"], json!(expected));
+}
+
 fn documents(total: u64) -> Value {
     let mut body = credential();
     body["documents"] = json!({"uuid": "UUID", "total": total, "failed": 0});

@@ -71,3 +71,57 @@ fn a_window_cuts_the_list_and_the_fields() {
     let items = (0..5).map(|n| json!({"a": n, "b": n}));
     assert_eq!(window.cut(items), [json!({"b": 1}), json!({"b": 2})]);
 }
+
+fn holding(jobs: &Value) -> Holding {
+    let at = Timestamp(0);
+    let account = tidings_service::RecordAccount {
+        id: tidings_core::id::AccountId(tidings_core::id::Bits96::new(1)),
+        external_id: None,
+        user: None,
+        user_external_id: None,
+        name: "x".into(),
+        details: json!({"jobs": jobs}),
+        created_at: at,
+        updated_at: at,
+        refreshed_at: None,
+    };
+    account.into()
+}
+
+#[test]
+fn times_are_left_to_the_store_where_it_knows_them() {
+    let holding = holding(&json!([{"id_job": "j", "id_job_uuid": "u", "at": 5_000_000}]));
+    let (few, many) = (limits::SYNC_SCAN_MAX, limits::SYNC_SCAN_MAX + 1);
+    let none = Narrow::default();
+    let since = |ms| Narrow { since: Some(Timestamp(ms)), ..none };
+    let starts = |from, before| Narrow { starts: Some((from, before)), ..none };
+    for (kind, filter, held, expected) in [
+        (Kind::Transaction, json!({"id_account": "a"}), many, none),
+        (Kind::Transaction, json!({"dt_refresh_from": 7}), few, since(7_000)),
+        (Kind::Transaction, json!({"dt_refresh_to": 7}), many, none),
+        (Kind::Transaction, json!({"dt_refresh_from": u64::MAX}), few, since(i64::MAX)),
+        // The body may say when, and all of them can be looked at.
+        (Kind::Transaction, json!({"dt_transaction_from": 7}), few, none),
+        (Kind::Transaction, json!({"dt_transaction_from": 7}), many, starts(7_000, i64::MAX)),
+        (Kind::Transaction, json!({"dt_transaction_to": 7}), many, starts(i64::MIN, 8_000)),
+        (
+            Kind::Transaction,
+            json!({"dt_transaction_to": u64::MAX}),
+            many,
+            starts(i64::MIN, i64::MAX),
+        ),
+        (Kind::Attachment, json!({"dt_transaction_from": 7}), many, none),
+        (Kind::Document, json!({"dt_refresh_from": 7}), few, since(7_000)),
+        (
+            Kind::Document,
+            json!({"id_job": "j"}),
+            few,
+            since(5_000_000 - limits::SYNC_CLOCK_SLACK_MS),
+        ),
+        (Kind::Document, json!({"id_job": "j", "dt_refresh_from": 6_000}), few, since(6_000_000)),
+        (Kind::Document, json!({"id_job": "j,other"}), few, none),
+    ] {
+        let filters = Filters::read(kind, &params(filter.clone())).unwrap();
+        assert_eq!(filters.narrow(kind, &holding, held), expected, "{kind:?} {filter} {held}");
+    }
+}

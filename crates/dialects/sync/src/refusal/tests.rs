@@ -18,12 +18,11 @@ async fn shown(response: Response) -> String {
     format!("{text}\n{}\n", std::str::from_utf8(&body).unwrap())
 }
 
-#[tokio::test]
-async fn every_service_error_has_its_answer() {
+/// Every error of the service.
+fn errors() -> Vec<Error> {
     let field =
         |pointer: &str, why: &str| Field { pointer: pointer.into(), code: "any", why: why.into() };
-    let mut all = String::new();
-    for error in [
+    vec![
         Error::NotFound("hook"),
         Error::Conflict("the hook is paused".into()),
         Error::Stale { why: "the record was changed".into(), current: None },
@@ -45,7 +44,13 @@ async fn every_service_error_has_its_answer() {
         Error::NotConfigured("set the client id".into()),
         Error::Full,
         Error::Internal,
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn every_service_error_has_its_answer() {
+    let mut all = String::new();
+    for error in errors() {
         let kind = format!("{error:?}");
         let response = Refusal::from(error).respond(RID);
         all.push_str(&format!("{kind}\n{}\n", shown(response).await));
@@ -64,7 +69,7 @@ async fn the_documented_unauthorized_is_printed_as_documented() {
 
 #[test]
 fn every_code_is_a_documented_one_with_its_message() {
-    for (code, message) in [
+    let documented = [
         (400, "Bad Request"),
         (401, "Unauthorized"),
         (402, "Payment Required"),
@@ -73,8 +78,16 @@ fn every_code_is_a_documented_one_with_its_message() {
         (429, "Too Many Requests"),
         (500, "Internal Server Error"),
         (503, "Service Unavailable"),
-    ] {
-        let status = StatusCode::from_u16(code).unwrap();
-        assert_eq!(status.canonical_reason(), Some(message));
+    ];
+    let own = [
+        Refusal::bad_request("x"),
+        Refusal::field("x", "y"),
+        Refusal::unauthorized(),
+        Refusal::forbidden("x"),
+        Refusal::not_found("x"),
+    ];
+    for refusal in errors().into_iter().map(Refusal::from).chain(own) {
+        let printed = (refusal.status.as_u16(), refusal.status.canonical_reason().unwrap());
+        assert!(documented.contains(&printed), "{refusal:?}");
     }
 }

@@ -123,6 +123,28 @@ async fn a_job_is_through_when_data_came_after_it() {
 }
 
 #[tokio::test]
+async fn a_job_that_brings_nothing_new_ends_too() {
+    let world = World::new().await;
+    let session = world.session(&world.user("A").await).await;
+    let made = world.credential(&session).await;
+    let id = text(&made["id_credential"]);
+    let list = [("transactions", "t", json!({"amount": 1}))];
+    world.bring(&id, true, &list).await;
+    world.clock.advance_ms(60_000);
+    let again = world.ask_as(&session, "PUT", &format!("/credentials/{id}/pulls"), json!({})).await;
+    let status = format!("/jobs/{}/status", text(&again["id_job"]));
+    let codes = world.ask_as(&session, "GET", &status, Value::Null).await;
+    assert_eq!(codes.as_array().unwrap().len(), 2, "it has not ended");
+    world.bring(&id, true, &list).await;
+    assert_eq!(world.changes("records.refreshed").await.len(), 1, "there was nothing new");
+    let codes = world.ask_as(&session, "GET", &status, Value::Null).await;
+    let expected = json!([{"code": 100}, {"code": 101}, {"code": 102}, {"code": 200}]);
+    assert_eq!(codes, expected);
+    let shown = world.ask_as(&session, "GET", &format!("/credentials/{id}"), Value::Null).await;
+    assert_eq!(shown[0]["dt_refresh"], NOW + 60);
+}
+
+#[tokio::test]
 async fn nobody_sees_another_users_credential() {
     let world = World::new().await;
     let (one, other) = (world.user("A").await, world.user("B").await);

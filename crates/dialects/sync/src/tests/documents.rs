@@ -29,7 +29,7 @@ async fn a_jobs_documents_are_announced_and_read_in_three_shapes() {
     let uuid = text(&told["uuid"]);
     let change = world.changes("documents.completed").await.remove(0);
     let body: Value = serde_json::from_slice(change.data.as_ref().unwrap()).unwrap();
-    assert_eq!(body["documents"], json!({"uuid": uuid, "total": 2, "failed": 0}));
+    assert_eq!(body["documents"], json!({"uuid": uuid, "total": 2, "failed": 0, "page": 1000}));
     assert_eq!(body["job"]["id_job_uuid"], made["id_job_uuid"]);
     assert_eq!(world.changes("documents.success").await.len(), 1);
     assert_eq!(world.changes("documents.failed").await.len(), 0);

@@ -222,6 +222,30 @@ async fn what_a_whole_load_no_longer_lists_is_shown_as_deleted_in_its_place() {
 }
 
 #[tokio::test]
+async fn a_deleted_bank_account_is_not_listed() {
+    let world = World::new().await;
+    let (_, session, credential) = held(&world).await;
+    let list = ["1", "2", "3"].map(|id| ("accounts", id, json!({"name": id})));
+    world.bring(&credential, true, &list).await;
+    world.bring(&credential, true, &[list[0].clone(), list[2].clone()]).await;
+    let mark = ("accounts", "4", json!({"name": "4"}));
+    world.bring(&credential, false, &[mark]).await;
+    for (params, expected) in [
+        (json!({}), "134"),
+        (json!({"limit": 2}), "1"),
+        (json!({"skip": 2, "limit": 2}), "34"),
+        (json!({"id_account": "1,2"}), "1"),
+        (json!({"is_disable": 0}), "134"),
+    ] {
+        let page = world.ask_as(&session, "GET", "/accounts", params.clone()).await;
+        let names: String = page.as_array().unwrap().iter().map(|a| text(&a["name"])).collect();
+        assert_eq!(names, expected, "{params}");
+    }
+    let count = world.ask_as(&session, "GET", "/accounts/count", json!({})).await;
+    assert_eq!(count, json!({"count": 3}));
+}
+
+#[tokio::test]
 async fn the_documented_attachment_is_listed_and_its_file_is_fetched_by_itself() {
     let world = World::new().await;
     let (user, session, credential) = held(&world).await;

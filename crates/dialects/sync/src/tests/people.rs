@@ -38,6 +38,16 @@ async fn the_documented_story_of_a_user_is_answered_as_documented() {
 }
 
 #[tokio::test]
+async fn users_are_passed_over_up_to_a_bound() {
+    let world = World::new().await;
+    for (skip, status) in [(100_000, 200), (100_001, 400), (u64::MAX, 400)] {
+        let (found, answer) =
+            world.call(&world.as_key(), "GET", "/users", json!({"skip": skip})).await;
+        assert_eq!(found, status, "{skip} {answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_user_needs_no_external_id() {
     let world = World::new().await;
     let made = world.ask("POST", "/users", json!({"name": "El Santo"})).await;

@@ -4,6 +4,8 @@ use axum::body::Body;
 use http::header::AUTHORIZATION;
 use http::{Method, Request};
 use serde_json::{Value, json};
+use tidings_core::id::{Bits96, UserId};
+use tidings_service::{GrantKind, NewToken, Scope, TokenText};
 
 use super::world::{World, enveloped};
 
@@ -65,6 +67,40 @@ async fn strangers_get_the_documented_401() {
     }
     let bare = Request::get("/v1/webhooks").body(Body::empty()).unwrap();
     assert_eq!(enveloped(world.send(bare).await).await.0, 401);
+}
+
+#[tokio::test]
+async fn tokens_of_other_dialects_get_the_documented_401() {
+    let world = World::new().await;
+    let user = world.user("A").await;
+    let user = UserId(Bits96::from_hex24(&user).unwrap());
+    for kind in [GrantKind::Access, GrantKind::Connect, GrantKind::Code, GrantKind::Refresh] {
+        let new = NewToken {
+            kind,
+            user: Some(user),
+            parent: None,
+            name: "t".into(),
+            scopes: vec![Scope::Read, Scope::Accounts, Scope::Records],
+            details: json!({}),
+            expires_at: None,
+            text: TokenText::Made,
+        };
+        let (_, token) = world.service.mint_token(&world.owner, new, Vec::new()).await.unwrap();
+        let authorization = format!("TOKEN token={}", token.as_str());
+        for (method, path) in [
+            ("GET", "/credentials"),
+            ("GET", "/transactions"),
+            ("GET", "/webhooks"),
+            ("GET", "/users"),
+        ] {
+            let (status, answer) = world.call(&authorization, method, path, Value::Null).await;
+            let shown = (&answer["message"], &answer["errors"], &answer["response"]);
+            assert_eq!(status, 401, "{kind:?} {method} {path}");
+            assert_eq!(shown, (&json!("Unauthorized"), &Value::Null, &Value::Null));
+        }
+        let verify = format!("/sessions/{}/verify", token.as_str());
+        assert_eq!(world.call("", "GET", &verify, json!({})).await.0, 401, "{kind:?}");
+    }
 }
 
 #[tokio::test]

@@ -69,3 +69,23 @@ async fn wrong_subscriptions_are_a_400() {
         assert_eq!((status, &answer["errors"][0]["field"]), (400, &json!(field)), "{request}");
     }
 }
+
+#[tokio::test]
+async fn every_documented_catalogue_is_served() {
+    let world = World::new().await;
+    for (name, words) in [
+        ("subscription_status", vec!["active", "disabled"]),
+        ("request_status", vec!["succeeded", "failed"]),
+        ("event_log_status", vec!["pending", "delivered", "failed"]),
+    ] {
+        let path = format!("/webhooks/catalogues/{name}");
+        let entries = world.ask("GET", &path, json!({})).await;
+        let entries = entries.as_array().unwrap();
+        let names: Vec<_> = entries.iter().map(|entry| text(&entry["name"])).collect();
+        assert_eq!(names, words, "{name}");
+        assert!(entries.iter().all(|entry| text(&entry["id"]).len() == 24), "{entries:?}");
+        assert_eq!(world.call(&world.as_key(), "POST", &path, json!({})).await.0, 404);
+    }
+    let path = "/webhooks/catalogues/nothing";
+    assert_eq!(world.call(&world.as_key(), "GET", path, json!({})).await.0, 404);
+}

@@ -95,6 +95,22 @@ async fn webhooks_of_several_users_share_a_url() {
 }
 
 #[tokio::test]
+async fn a_key_that_acts_as_a_user_makes_webhooks_of_that_user() {
+    let world = World::new().await;
+    let (one, other) = (world.user("A").await, world.user("B").await);
+    let as_one = format!("{},id_user={one}", world.as_key());
+    let made = world.ask_as(&as_one, "POST", "/webhooks", documented()).await;
+    assert_eq!(made["id_user"], json!(one));
+    for named in [json!(other), json!(null)] {
+        let mut request = documented();
+        request["id_user"] = named.clone();
+        let made = world.ask_as(&as_one, "POST", "/webhooks", request).await;
+        assert_eq!(made["id_user"], named, "what the request says wins");
+    }
+    assert_eq!(world.hooks().await, 3);
+}
+
+#[tokio::test]
 async fn two_posts_at_once_make_one_webhook() {
     let world = World::new().await;
     let routes = crate::routes(world.service.clone());

@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 use tidings_core::clock::Timestamp;
 use tidings_core::limits;
+use tidings_service::is_deceptive;
 
 use super::{
     By, Confirmed, Date, Event, Invitee, Message, Pen, Person, Place, Stats, ThirdParty, Vote,
@@ -213,7 +214,7 @@ pub(crate) fn address<'a>(fields: &Fields<'a>) -> Result<&'a str, Refusal> {
 
 /// Whether a text looks like an e-mail address.
 pub(crate) fn is_address(text: &str) -> bool {
-    let plain = !text.chars().any(|c| c.is_whitespace() || c.is_control() || c == ',');
+    let plain = !text.chars().any(|c| c.is_whitespace() || c == ',' || is_deceptive(c));
     let parts = text.split_once('@');
     plain
         && parts

@@ -181,6 +181,31 @@ fn the_closest_date_wins_among_those_with_as_many_votes() {
 }
 
 #[test]
+fn the_first_place_wins_among_those_with_as_many_votes() {
+    for (votes, expected) in [([1, 1, 1], 0), ([1, 2, 2], 1), ([1, 2, 3], 2)] {
+        let mut body = documented();
+        body["places"] = json!([{ "name": "A" }, { "name": "B" }, { "name": "C" }]);
+        let mut event = make(&body).unwrap();
+        for (place, votes) in event.places.iter_mut().zip(votes) {
+            let vote = place.votes.yes[0].clone();
+            place.votes.yes = vec![vote; votes];
+        }
+        edit(&mut event, &Edit::Confirm(None, None)).unwrap();
+        assert_eq!(event.confirmed.place_id, Some(event.places[expected].id.clone()), "{votes:?}");
+    }
+}
+
+#[test]
+fn each_documented_language_is_taken() {
+    for language in ["fr", "en", "es", "it", "pt", "de", "sv", "nl"] {
+        let mut body = documented();
+        (body["lang"], body["locale"]) = (json!(language), json!(language));
+        let event = make(&body).unwrap();
+        assert_eq!((event.lang.as_str(), event.locale.as_str()), (language, language));
+    }
+}
+
+#[test]
 fn only_a_confirmed_event_that_is_edited_is_updated() {
     let mut event = make(&documented()).unwrap();
     let other = json!({ "dates": [

@@ -110,7 +110,10 @@ fn every_action_asks_for_one_type_of_change() {
 #[test]
 fn numbers_in_a_resource_are_forwarded_byte_for_byte() {
     let mut change = change("page.updated", &json!({}));
-    change.new.body = Bytes::from(r#"{"resource":{"custom":{"duration":30.10}},"user":null}"#);
+    change.new.body = Bytes::from(concat!(
+        r#"{"account":{"provider":"record"},"resource":{"custom":{"duration":30.10}},"#,
+        r#""user":null}"#
+    ));
     let input = RenderInput {
         app: AppId(Bits96::new(1)),
         hook: HookId(Bits96::new(2)),
@@ -130,9 +133,20 @@ fn numbers_in_a_resource_are_forwarded_byte_for_byte() {
 
 #[test]
 fn what_an_app_publishes_itself_is_the_resource() {
-    let own = json!({ "_id": "u1", "emails": ["a@example.com"] });
-    let sent = rendered(&FORMAT, &[change("user.joined", &own)]).unwrap();
-    assert_eq!(sent["resource"], own);
+    for own in [
+        json!({ "_id": "u1", "emails": ["a@example.com"] }),
+        // Members that are called as ours are still the app's.
+        json!({ "resource": { "a": 1 }, "user": "u1" }),
+        json!({ "resource": { "a": 1 }, "user": { "name": "Jean" } }),
+        json!({ "resource": "room 5", "user": 5, "account": "A-1" }),
+        json!({ "resource": { "a": 1 }, "user": "u1", "account": { "provider": "google" } }),
+        json!({ "account": { "provider": "record" }, "user": "u1" }),
+    ] {
+        let sent = rendered(&FORMAT, &[change("user.joined", &own)]).unwrap();
+        let expected =
+            json!({ "action": "user.joined", "resource": own, "organization": ORGANIZATION });
+        assert_eq!(sent, expected);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use http::StatusCode;
 use serde_json::{Value, json};
+use tidings_core::limits;
 use tidings_service::{Expect, RecordPut, RecordWrite};
 
 use super::likeness::{assert_like, names};
@@ -277,6 +278,63 @@ async fn of_votes_at_the_same_time_none_is_lost() {
         .map(|(_, data)| data["resource"]["dates"][0]["votes"]["yes"].as_array().unwrap().len())
         .collect();
     assert_eq!(counts, (2..=VOTERS + 1).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn an_event_that_is_full_takes_no_more_votes_and_is_still_decided_and_cancelled() {
+    let world = World::new().await;
+    let email = |n: usize| format!("voter{n}@example.com");
+    let mut body = documented();
+    body["dates"] = (0..limits::SCHEDULING_DATES_MAX)
+        .map(|n| json!({ "date": format!("20{n:02}-07-16T09:00:00Z"), "end_date": "2120-01-01T00:00:00Z" }))
+        .collect();
+    body["places"] =
+        (0..limits::SCHEDULING_PLACES_MAX).map(|n| json!({ "name": n.to_string() })).collect();
+    let guests = limits::EVENT_ATTENDEES_MAX - 1;
+    body["invitees"] = (0..guests).map(|n| json!({ "email": email(n) })).collect();
+    let event = world.post("/v2/events", body).await;
+    let ids = |of: &str| -> Value {
+        event[of].as_array().unwrap().iter().map(|one| one["_id"].clone()).collect()
+    };
+    let mut full = None;
+    for n in 0..guests {
+        let ballot = json!({ "created_by": { "email": email(n) }, "dates": { "yes": ids("dates") },
+            "places": { "yes": ids("places") } });
+        let answer = world.call("POST", &path(&event, "/votes"), ballot).await;
+        if answer.status != StatusCode::OK {
+            full = Some(answer);
+            break;
+        }
+    }
+    let full = full.expect("not all can vote on everything");
+    assert_eq!(full.status, StatusCode::BAD_REQUEST, "{}", full.body);
+    assert_eq!(full.body["code"], "too_large");
+    let said = full.body["message"].as_str().unwrap();
+    assert!(said.contains("no room for more dates, places, invitees, votes"), "{said}");
+    let confirmed = world.post(&path(&event, "/confirm"), Value::Null).await;
+    assert_eq!(confirmed["confirmed"]["flag"], true);
+    assert_eq!(world.post(&path(&event, "/cancel"), Value::Null).await, "OK");
+}
+
+#[tokio::test]
+async fn people_are_found_by_their_address_however_it_is_written() {
+    let world = World::new().await;
+    // Its lower case is longer than what was given.
+    let address = format!("{}@example.com", "\u{130}".repeat(100));
+    let user = json!({ "organization": world.organization, "user": { "emails": [address] } });
+    let user = world.post("/v2/users", user).await["user"]["_id"].clone();
+    let event = world.post("/v2/events", documented()).await;
+    let guests = json!([{ "email": address }, { "email": address.replace("example", "EXAMPLE") }]);
+    let invitees = world.post(&path(&event, "/invitees"), guests).await;
+    assert_eq!((&invitees[1]["user"], invitees.as_array().unwrap().len()), (&user, 2));
+
+    // Who moves to another address is found by that one only.
+    let moved = json!({ "user": { "emails": ["Jean@example.com"] } });
+    world.put(&format!("/v2/users/{}", user.as_str().unwrap()), moved).await;
+    let event = world.post("/v2/events", documented()).await;
+    let guests = json!([{ "email": address }, { "email": "JEAN@example.com" }]);
+    let invitees = world.post(&path(&event, "/invitees"), guests).await;
+    assert_eq!((&invitees[1]["user"], &invitees[2]["user"]), (&Value::Null, &user));
 }
 
 #[tokio::test]

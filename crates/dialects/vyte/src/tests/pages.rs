@@ -1,5 +1,6 @@
 //! The reference "Vytemes": booking pages.
 
+use futures_util::future::join_all;
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -86,6 +87,32 @@ async fn a_users_page_is_reached_by_user_and_by_nickname() {
     assert_eq!(gone.status, StatusCode::NOT_FOUND, "a page goes with its user");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_first_pages_at_the_same_time_one_is_made() {
+    let world = World::new().await;
+    let jean = world.jean().await;
+    let of_jean = format!("/v2/users/{jean}/vyteme");
+    let puts = (0..6).map(|n| {
+        let (world, of_jean) = (&world, &of_jean);
+        async move {
+            let page = json!({ "nickname": format!("jean-{n}"), "custom": { n.to_string(): n } });
+            world.put(of_jean, page).await
+        }
+    });
+    join_all(puts).await;
+    let page = world.get(&of_jean).await;
+    assert_eq!(page["custom"].as_object().unwrap().len(), 6, "each is an update of the one before");
+    let mut pages = 0;
+    for n in 0..6 {
+        let answer = world.call("GET", &format!("/v2/vytemes/jean-{n}"), Value::Null).await;
+        if answer.status == StatusCode::OK {
+            assert_eq!(answer.body, page);
+            pages += 1;
+        }
+    }
+    assert_eq!(pages, 1, "a user has one page");
+}
+
 #[tokio::test]
 async fn a_page_may_come_with_its_user() {
     let world = World::new().await;
@@ -94,6 +121,12 @@ async fn a_page_may_come_with_its_user() {
     let user = world.post("/v2/users", body).await["user"]["_id"].clone();
     let page = world.get("/v2/vytemes/jean").await;
     assert_eq!(page, json!({ "nickname": "jean", "belongs_to": user, "custom": {} }));
+    // One that cannot be made makes no user.
+    let body =
+        json!({ "organization": world.organization, "user": {}, "vyteme": { "nickname": "jean" } });
+    let answer = world.call("POST", "/v2/users", body).await;
+    assert_eq!(answer.body["message"], "nickname is taken: choose another nickname");
+    assert_eq!(world.get("/v2/users").await.as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -49,6 +49,7 @@ async fn a_key_that_may_not_is_403() {
     let hook = json!({ "action": "event.created", "target_url": "https://a.example.com/" });
     let event = json!({ "title": "t", "created_by": { "email": "a@example.com" } });
     let user = json!({ "organization": world.organization, "user": {} });
+    let page = json!({ "nickname": "jean", "belongs_to": world.jean().await });
     for (scopes, method, path, body) in [
         (&[Scope::Publish][..], "GET", "/v2/hooks", Value::Null),
         (&[Scope::Publish], "GET", "/v2/events", Value::Null),
@@ -56,6 +57,8 @@ async fn a_key_that_may_not_is_403() {
         (&[Scope::Read], "POST", "/v2/hooks", hook),
         (&[Scope::Read], "POST", "/v2/events", event),
         (&[Scope::Read, Scope::Hooks], "POST", "/v2/users", user),
+        // Not that there is no such user: the key may not know.
+        (&[Scope::Records], "POST", "/v2/vytemes", page),
     ] {
         let key = world.key_with(&owner, scopes).await;
         let headers = [(AUTHORIZATION.as_str(), key.as_str())];

@@ -1,10 +1,12 @@
 //! The references "Users" and "Calendars", and the link by which users join.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tidings_core::id::{Bits96, UserId};
-use tidings_service::{NewAccount, Password};
+use tidings_service::{Deleted, NewAccount, Password, RecordQuery, Scope, UserChanges};
 
 use super::likeness::assert_like;
 use super::world::World;
@@ -129,6 +131,109 @@ async fn deleting_answers_the_organization_that_is_left() {
     assert_eq!(gone.status, StatusCode::NOT_FOUND);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_updates_at_the_same_time_none_is_lost() {
+    let world = World::new().await;
+    let one = format!("/v2/users/{}", create(&world).await);
+    let fields = ["first_name", "last_name", "language", "timezone", "picture_url", "email"];
+    let values = ["Jeanne", "Snow", "fr", "Europe/Paris", "https://example.com/p", "j@example.com"];
+    join_all(fields.iter().zip(values).map(|(name, value)| {
+        let (world, one) = (&world, &one);
+        async move { world.put(one, json!({ "user": { *name: value } })).await }
+    }))
+    .await;
+    let user = world.get(&one).await;
+    for (name, value) in fields.iter().zip(values).take(5) {
+        assert_eq!(user[name], value, "{user}");
+    }
+    assert_eq!(user["emails"], json!(["j@example.com"]));
+    assert_eq!(user["full_name"], "Jeanne Snow");
+}
+
+#[tokio::test]
+async fn what_others_keep_with_a_user_stays() {
+    let world = World::new().await;
+    let one = create(&world).await;
+    let id = UserId(Bits96::from_hex24(&one).unwrap());
+    let foreign =
+        json!({ "email": ["a", "b"], "language": null, "first_name": "Ada", "plan": { "n": 1 } });
+    let changes = UserChanges { details: Some(foreign), ..UserChanges::default() };
+    world.service.update_user(&world.caller, id, changes, |_| Vec::new()).await.unwrap();
+    let path = format!("/v2/users/{one}");
+    let shown = world.get(&path).await;
+    assert_eq!((&shown["emails"], &shown["first_name"]), (&json!([]), &json!("Ada")));
+    world.put(&path, json!({ "user": { "last_name": "Snow" } })).await;
+    let kept = world.service.user(&world.caller, id).await.unwrap().details;
+    let expected = json!({ "email": ["a", "b"], "language": null, "first_name": "Ada",
+        "last_name": "Snow", "plan": { "n": 1 } });
+    assert_eq!(kept, expected);
+}
+
+#[tokio::test]
+async fn a_user_who_is_deleted_leaves_nothing_behind() {
+    let world = World::new().await;
+    let link = format!("/organizations/{}/join?extid=1&email=jean@example.com", world.organization);
+    let id = world.get(&link).await["user"]["_id"].as_str().unwrap().to_owned();
+    let (one, page) = (format!("/v2/users/{id}"), format!("/v2/users/{id}/vyteme"));
+    world.put(&page, json!({ "nickname": "jean" })).await;
+
+    // Who may not do all of it does nothing of it.
+    let owner = world.owner().await;
+    for scopes in [&[Scope::Read, Scope::Records][..], &[Scope::Read, Scope::Accounts]] {
+        let key = world.key_with(&owner, scopes).await;
+        let headers = [("authorization", key.as_str())];
+        let answer = world.send("DELETE", &one, &headers, String::new()).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.body);
+    }
+    assert_eq!(world.get(&page).await["nickname"], "jean");
+
+    world.call("DELETE", &one, Value::Null).await.ok();
+    let account = world.service.record_account_named(&world.caller, "vyte").await.unwrap().unwrap();
+    let collections = world.service.record_counts(&world.caller, account.id).await.unwrap();
+    assert_eq!(collections.len(), 4, "{collections:?}");
+    let query = RecordQuery { deleted: Deleted::With, limit: 100, ..RecordQuery::default() };
+    for name in collections.keys() {
+        let records = world.service.records(&world.caller, account.id, name, &query).await.unwrap();
+        for record in records {
+            assert!(record.deleted_at.is_some(), "{record:?}");
+            assert_eq!(record.body, "{}", "{record:?}");
+            assert!(!record.key.contains('@'), "{record:?}");
+        }
+    }
+    let again = world.get(&link).await;
+    assert_ne!(again["user"]["_id"], id);
+    assert_eq!(world.kinds().await, ["user.joined", "page.updated", "user.joined"]);
+}
+
+#[tokio::test]
+async fn a_batch_that_names_who_is_not_there_writes_nothing() {
+    let world = World::new().await;
+    let (known, jean) = (create(&world).await, world.jean().await);
+    world.put(&format!("/v2/users/{jean}/vyteme"), json!({ "nickname": "jean" })).await;
+    let first = json!({ "user": { "extid": "new" }, "vyteme": { "nickname": "new" } });
+    let nobody = "5f2d28fb1e0662e70071d46b";
+    for (second, status, words) in [
+        (json!({ "user": { "_id": nobody } }), 404, "user not found"),
+        (
+            json!({ "user": { "_id": jean, "extid": "userIdInThirdPartyAppDatabase" } }),
+            400,
+            "another user",
+        ),
+        (json!({ "user": { "_id": known, "first_name": "J".repeat(253) } }), 400, "last_name"),
+        (json!({ "user": { "_id": known }, "vyteme": {} }), 400, "nickname is required"),
+        (json!({ "user": { "_id": known }, "vyteme": { "nickname": "jean" } }), 400, "is taken"),
+    ] {
+        let answer = world.call("POST", "/v2/users/batch", json!([first, second])).await;
+        assert_eq!(answer.status.as_u16(), status, "{second}: {}", answer.body);
+        let said = answer.body["message"].as_str().unwrap();
+        assert!(said.contains(words), "{second}: {said}");
+        assert_eq!(world.get("/v2/users").await.as_array().unwrap().len(), 2, "{second}");
+    }
+    let answer = world.post("/v2/users/batch", json!([first])).await;
+    let page = world.get("/v2/vytemes/new").await;
+    assert_eq!(page["belongs_to"], answer["users"][0]["_id"], "a page comes with its user");
+}
+
 #[tokio::test]
 async fn users_are_created_and_updated_in_batches() {
     let world = World::new().await;
@@ -177,6 +282,10 @@ async fn what_is_wrong_with_a_user_is_named() {
         ("/user/language", json!("xx"), 400, "user.language must be one of"),
         ("/user/timezone", json!("Mars"), 400, "user.timezone must be a name"),
         ("/user/first_name", json!(1), 400, "user.first_name must be a string"),
+        ("/user/first_name", json!("\u{202e}nhoJ"), 400, "user.first_name must not contain"),
+        ("/user/last_name", json!("D".repeat(256)), 400, "user.last_name and first_name have"),
+        ("/user/email", json!("a\u{202e}@example.com"), 400, "user.emails must hold one"),
+        ("/user/email", json!("a\u{200f}@example.com"), 400, "user.emails must hold one"),
         ("/user/_id", json!("5f2d28fb1e0662e70071d46b"), 404, "user not found"),
         ("/finish_signup_with", json!("email"), 400, "finish_signup_with is not offered"),
     ] {
@@ -234,7 +343,8 @@ async fn of_many_who_follow_the_link_at_once_one_is_told() {
     let world = World::new().await;
     let link = format!("/organizations/{}/join?extid=1234", world.organization);
     let joined = join_all((0..8).map(|_| world.get(&link))).await;
-    assert!(joined.iter().all(|joined| joined["user"]["_id"] == joined["user"]["_id"]));
+    let ids: BTreeSet<_> = joined.iter().map(|one| one["user"]["_id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), 1, "{ids:?}");
     assert_eq!(world.kinds().await, ["user.joined"]);
     assert_eq!(world.get("/v2/users").await.as_array().unwrap().len(), 1);
 }

@@ -82,7 +82,6 @@ fn an_event_is_read_with_all_its_members() {
             "start": "2026-12-02T09:00:00.000Z", "end": "2026-12-02T10:00:00.000Z",
             "allDay": false, "timeZone": "Europe/Berlin", "location": "Room 1",
             "attendees": [
-                { "email": "boss@x.org", "name": "Boss", "status": "accepted", "organizer": true },
                 { "email": "me@x.org", "status": "none" },
                 { "email": "you@x.org", "name": "You", "status": "declined" },
             ],
@@ -93,6 +92,28 @@ fn an_event_is_read_with_all_its_members() {
             "recurrence": "FREQ=WEEKLY;COUNT=4", "properties": { "crm": "7" },
         })
     );
+}
+
+#[test]
+fn an_organizer_is_marked_among_the_guests_and_never_added_to_them() {
+    let guest = |email: &str| json!({ "email": email, "responseStatus": "accepted" });
+    let told = |email: &str, organizer: bool| match organizer {
+        true => json!({ "email": email, "status": "accepted", "organizer": true }),
+        false => json!({ "email": email, "status": "accepted" }),
+    };
+    for (guests, expected) in [
+        (
+            vec![guest("A@x.org"), guest("b@x.org")],
+            vec![told("A@x.org", true), told("b@x.org", false)],
+        ),
+        (vec![guest("b@x.org")], vec![told("b@x.org", false)]),
+        (vec![], vec![]),
+    ] {
+        let item = one(&json!({
+            "id": "o", "etag": "e", "organizer": { "email": "a@x.org" }, "attendees": guests,
+        }));
+        assert_eq!(json!(item.event.attendees), json!(expected), "{guests:?}");
+    }
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 use tidings_core::clock::Timestamp;
+use tidings_core::limits;
 use tidings_service::{Announcement, Error, GrantKind, NewToken, Scope, TokenText};
 use zeroize::Zeroizing;
 
-use super::all;
+use super::{all, check_unique, within_parent};
 use crate::access::{Access, Usage};
 use crate::answer::Answer;
 use crate::call::Call;
@@ -50,18 +51,8 @@ pub(in crate::methods) async fn create(
         let why = "Your access token has insufficient permissions to create this new access.";
         return Err(Refusal::forbidden(why));
     }
-    let parent_expires = call.access.expires_at.filter(|_| !call.access.is_personal());
-    if let Some(limit) = parent_expires
-        && wish.expires_at.is_none_or(|at| at > limit)
-    {
-        let asked = wish.expires_at.map(seconds::of);
-        let data = json!({ "parentExpires": seconds::of(limit), "requestedExpires": asked });
-        return Err(Refusal::operation(
-            "The access must not outlive the one that creates it.",
-            data,
-        ));
-    }
-    check_unique(call, &wish).await?;
+    within_parent(Some(&call.access), wish.expires_at)?;
+    check_unique(call, &all(call).await?, wish.usage, &wish.kept, None)?;
     mint(call, wish, &tree).await
 }
 
@@ -77,6 +68,7 @@ fn read(call: &Call, params: &Map<String, Value>) -> Result<Wish, Refusal> {
     };
     let token = reader.text("token");
     let mut kept = Map::new();
+    kept.insert("name".into(), json!(name));
     if let Some(device) = reader.text("deviceName") {
         kept.insert("deviceName".into(), device.into());
     }
@@ -119,8 +111,8 @@ pub(super) fn expiry(reader: &mut Reader<'_>, call: &Call) -> Option<Timestamp> 
     if !(0.0..=1e10).contains(&after) {
         reader.fault("expireAfter", "MINIMUM", "must be a number of seconds, zero or positive");
     }
-    // Zero: at once, as far as a moment goes.
-    Some(call.now.plus_ms(seconds::to_ms(after).max(1)))
+    // Zero is soon: the end must still lie ahead when the access is written.
+    Some(call.now.plus_ms(seconds::to_ms(after).max(limits::PRYV_ACCESS_MS_MIN)))
 }
 
 /// The streams, with those created that permissions name with a `defaultName`.
@@ -165,22 +157,6 @@ fn free_name(tree: &Tree, name: &str) -> String {
     let mut names = std::iter::once(name.to_owned()).chain(numbered);
     let free = names.find(|name| tree.namesake(None, name, "").is_none());
     free.expect("numbers do not end")
-}
-
-/// Name, type and device together are unique.
-async fn check_unique(call: &Call, wish: &Wish) -> Result<(), Refusal> {
-    let device = |details: &Map<String, Value>| details.get("deviceName").cloned();
-    let same = |access: &Access| {
-        access.usage == wish.usage
-            && access.text("name") == wish.name
-            && device(&access.details) == device(&wish.kept)
-            && access.expires_at.is_none_or(|at| at > call.now)
-    };
-    if all(call).await?.iter().any(|(_, access)| same(access)) {
-        let keys = [("type", wish.usage.as_str()), ("name", wish.name.as_str())];
-        return Err(Refusal::exists("access", &keys));
-    }
-    Ok(())
 }
 
 async fn mint(call: &Call, wish: Wish, tree: &Tree) -> Result<Answer, Refusal> {
