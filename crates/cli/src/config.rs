@@ -24,8 +24,8 @@ use tidings_store::Store;
 use toml::{Table, Value};
 use url::Url;
 
-pub(crate) use typed::{LogFormat, SecretText};
 pub(crate) use people::Platform;
+pub(crate) use typed::{LogFormat, SecretText};
 use typed::{Typed, TypedRetention};
 
 use crate::error::{Error, Result};

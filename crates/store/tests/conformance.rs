@@ -32,6 +32,8 @@ mod ledger;
 mod opening;
 #[path = "conformance/publish.rs"]
 mod publish;
+#[path = "conformance/record_jobs.rs"]
+mod record_jobs;
 #[path = "conformance/records.rs"]
 mod records;
 #[path = "conformance/retention.rs"]
@@ -135,6 +137,13 @@ conformance! { [sqlite postgres] {
         the_mirror_is_read_in_order_of_bytes
         a_deleted_calendar_is_erased_and_may_come_back
         ids_and_store_keys_lead_to_each_other;
+    record_jobs:
+        a_bulk_job_is_seen_all_at_once
+        what_a_job_wrote_is_modified_when_it_is_shown
+        many_are_staged_with_keys_that_come_twice
+        a_complete_job_deletes_what_nobody_listed_or_wrote
+        a_write_during_a_job_is_not_lost
+        an_abandoned_job_is_never_seen_and_a_new_one_works;
     records:
         a_record_account_is_one_per_external_id
         a_write_is_seen_at_once_with_what_it_announces
@@ -143,12 +152,6 @@ conformance! { [sqlite postgres] {
         records_are_read_by_start_and_by_last_change
         a_page_ends_with_the_record_that_fills_it
         what_is_changed_meanwhile_leaves_no_gap
-        a_bulk_job_is_seen_all_at_once
-        a_complete_job_deletes_what_nobody_listed_or_wrote
-        what_a_job_wrote_is_modified_when_it_is_shown
-        many_are_staged_with_keys_that_come_twice
-        a_write_during_a_job_is_not_lost
-        an_abandoned_job_is_never_seen_and_a_new_one_works
         records_of_a_deleted_account_are_erased_in_steps
         a_deleted_apps_records_are_erased;
     grants:

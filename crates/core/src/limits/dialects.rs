@@ -160,3 +160,12 @@ pub const PRYV_STREAMS_MAX: usize = 5_000;
 pub const PRYV_STREAM_DEPTH_MAX: usize = 60;
 /// Shortest time that an access to a Pryv account is made for, ms.
 pub const PRYV_ACCESS_MS_MIN: i64 = 1_000;
+/// Events on a page of Connect's `GET /events` (documented); who asks for more gets these.
+pub const CONNECT_EVENTS_MAX: usize = 1_000;
+/// Longest `nextPageToken` of Connect that is looked at, bytes.
+pub const CONNECT_PAGE_TOKEN_BYTES_MAX: usize = 16_384;
+/// Least time between two calls of a Pryv webhook, ms, unless the platform says otherwise.
+pub const PRYV_INTERVAL_MS: u64 = 5_000;
+/// How often a failed call of a Pryv webhook is tried again before it becomes inactive, unless the platform
+/// says otherwise.
+pub const PRYV_RETRIES: u32 = 5;

@@ -10,6 +10,7 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tidings_core::clock::Timestamp;
+use tidings_core::limits;
 use tidings_service::{CalendarChoice, ConnectAccess, ConnectQuery, EventPlace, Service};
 use url::form_urlencoded;
 
@@ -20,13 +21,9 @@ use crate::request::caller;
 
 /// Events on a page that asks for no number (documented).
 const PAGE_DEFAULT: usize = 250;
-/// Most events on a page (documented); who asks for more gets these.
-const PAGE_MAX: usize = 1_000;
-/// Longest token that is looked at, bytes.
-const TOKEN_BYTES_MAX: usize = 16_384;
 
 /// The end of the year 9999, ms since the Unix epoch.
-const TIME_MS_MAX: u64 = 253_402_300_800_000;
+const LATEST_MS: u64 = 253_402_300_800_000;
 
 /// What a page token holds: what the first request asked for, and where its page ended. The
 /// documentation's own second request repeats nothing but `pageSize`.
@@ -103,7 +100,7 @@ fn read(query: &str, now: Timestamp) -> Result<Asked, Refusal> {
     let get = |name: &str| given.get(name).map(|value| value.trim()).filter(|v| !v.is_empty());
     let page_size = match get("pageSize").map(str::parse::<usize>) {
         None => PAGE_DEFAULT,
-        Some(Ok(size @ 1..)) => size.min(PAGE_MAX),
+        Some(Ok(size @ 1..)) => size.min(limits::CONNECT_EVENTS_MAX),
         Some(_) => return Err(Refusal::field("pageSize", "invalid", "must be a number above 0")),
     };
     if let Some(text) = get("nextPageToken") {
@@ -147,14 +144,14 @@ fn read(query: &str, now: Timestamp) -> Result<Asked, Refusal> {
 /// What the first request of a list asked for, and where the page before this one ended.
 fn continued(text: &str, page_size: usize) -> Result<Asked, Refusal> {
     let refused = || Refusal::field("nextPageToken", "invalid", "is not one of ours");
-    if text.len() > TOKEN_BYTES_MAX {
+    if text.len() > limits::CONNECT_PAGE_TOKEN_BYTES_MAX {
         return Err(refused());
     }
     // A `+` arrives as a space, and some clients write base64 as URLs have it.
     let text = text.trim_end_matches('=').replace(' ', "+").replace('+', "-").replace('/', "_");
     let json = URL_SAFE_NO_PAD.decode(text).map_err(|_| refused())?;
     let token: Token = serde_json::from_slice(&json).map_err(|_| refused())?;
-    let is_time = |ms: i64| ms.unsigned_abs() <= TIME_MS_MAX;
+    let is_time = |ms: i64| ms.unsigned_abs() <= LATEST_MS;
     if !is_time(token.start) || !is_time(token.end) || token.end <= token.start {
         return Err(refused());
     }

@@ -6,20 +6,15 @@ use tidings_core::change::types;
 use tidings_core::clock::Timestamp;
 use tidings_core::format::{Format, OnEnable, Preset, RenderError, RenderInput, Rendered};
 use tidings_core::hook::{Coalesce, DisableRule, Grouping};
+use tidings_core::limits;
 
 use crate::{API_VERSION, SERIAL, seconds};
-
-/// The least time between two calls of a webhook, ms, unless the platform says otherwise.
-const MIN_INTERVAL_MS: u64 = 5_000;
-
-/// How often a failed call is tried again before the webhook becomes inactive.
-const MAX_RETRIES: u32 = 5;
 
 /// Name and version of the format.
 pub(crate) const NAME: &str = "pryv@1";
 
 /// Seconds before the first call and before each try again.
-const RETRY_S: [u32; MAX_RETRIES as usize + 1] = [0, 5, 10, 15, 20, 25];
+const RETRY_S: [u32; limits::PRYV_RETRIES as usize + 1] = [0, 5, 10, 15, 20, 25];
 
 /// What a service start says.
 const BOOT: &str = "webhooksServiceBoot";
@@ -34,10 +29,13 @@ pub const FORMAT: Format = Format {
     batches: &Grouping::EVERY,
     preset: Preset {
         retry: Some(&RETRY_S),
-        disable: Some(DisableRule { failing_ms: None, failures: Some(MAX_RETRIES as u64 + 1) }),
+        disable: Some(DisableRule {
+            failing_ms: None,
+            failures: Some(limits::PRYV_RETRIES as u64 + 1),
+        }),
         one_by_one: true,
         stops_when_exhausted: true,
-        coalesce: Some(Coalesce { min_interval_ms: MIN_INTERVAL_MS, ..Coalesce::PLAIN }),
+        coalesce: Some(Coalesce { min_interval_ms: limits::PRYV_INTERVAL_MS, ..Coalesce::PLAIN }),
         breaker: false,
         jitter: false,
         merges: true,

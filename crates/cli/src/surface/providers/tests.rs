@@ -46,7 +46,14 @@ impl World {
         let owner = service.bootstrap(None).await.unwrap().generated.unwrap();
         let owner = service.authenticate(owner.reveal(), None).await.unwrap();
         let (_, stop) = watch::channel(false);
-        let router = super::super::router(&service, &crate::config::Platform::default(), clock, ids, &stop, None);
+        let router = super::super::router(
+            &service,
+            &crate::config::Platform::default(),
+            clock,
+            ids,
+            &stop,
+            None,
+        );
         Self { router, service, owner, store, _directory: directory }
     }
 

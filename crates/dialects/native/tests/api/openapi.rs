@@ -155,7 +155,8 @@ async fn request_examples_are_accepted_where_they_name_no_ids() {
     let mut tried = 0;
     for operation in operations(&world).await {
         let Some(body) = operation.body else { continue };
-        if operation.path.contains('{') || ["create_app", "create_person"].contains(&&*operation.id) {
+        if operation.path.contains('{') || ["create_app", "create_person"].contains(&&*operation.id)
+        {
             continue;
         }
         let mut body = body;
@@ -166,6 +167,7 @@ async fn request_examples_are_accepted_where_they_name_no_ids() {
         assert!(answer.status.is_success(), "{}: {answer:?}", operation.id);
         tried += 1;
     }
-    let which = "keys, users, accounts, connections, records, hooks, changes, batch, event types, previews";
+    let which =
+        "keys, users, accounts, connections, records, hooks, changes, batch, event types, previews";
     assert_eq!(tried, 10, "{which}");
 }

@@ -1,4 +1,4 @@
-//! Webhooks: the vendor's own expectations (ids in `docs/dialects/pryv.md`), and the documentation's.
+//! Webhooks: the vendor's own expectations (ids in `docs/dialects.md`), and the documentation's.
 
 use http::StatusCode;
 use serde_json::{Value, json};
