@@ -10,6 +10,7 @@ use super::wrong;
 use crate::error::Result;
 
 /// How the platform presents itself to persons and their apps.
+#[cfg_attr(not(feature = "pryv"), expect(dead_code, reason = "the Pryv surface reads the rest"))]
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Platform {
     /// Persons have hosts below this one, besides their paths.
