@@ -14,10 +14,10 @@ use axum::routing::{any, get};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
-use http_body_util::{BodyExt, Limited};
 use tidings_core::clock::Clock;
 use tidings_core::id::Ids;
 use tidings_core::limits::REQUEST_BODY_BYTES_MAX;
+use tidings_inbound::BodyError;
 use tidings_service::{InboxRequest, Service};
 use tokio::sync::{mpsc, watch};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -120,14 +120,15 @@ async fn receive(
 
 /// A body of at most `most` bytes, or the refusal of it.
 async fn whole(body: Body, most: usize) -> Result<Bytes, Response> {
-    match Limited::new(body, most).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+    tidings_inbound::whole(body, most).await.map_err(|error| match error {
+        BodyError::TooLong => {
             let detail = format!("a request body has at most {most} bytes");
-            Err(problem(StatusCode::PAYLOAD_TOO_LARGE, "too_large", &detail))
+            problem(StatusCode::PAYLOAD_TOO_LARGE, "too_large", &detail)
         }
-        Err(_) => Err(problem(StatusCode::BAD_REQUEST, "malformed", "the request body broke off")),
-    }
+        BodyError::BrokenOff => {
+            problem(StatusCode::BAD_REQUEST, "malformed", "the request body broke off")
+        }
+    })
 }
 
 async fn no_such_method() -> Response {

@@ -5,10 +5,10 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, StatusCode};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 use tidings_core::clock::Timestamp;
 use tidings_core::{json, limits};
+use tidings_inbound::{BodyError, is_json};
 use tidings_service::{Caller, GrantKind, Service};
 use url::form_urlencoded;
 
@@ -151,15 +151,15 @@ impl Fields {
 
 /// A body of at most [`limits::REQUEST_BODY_BYTES_MAX`].
 async fn whole(body: Body) -> Result<Bytes, Refusal> {
-    match Limited::new(body, limits::REQUEST_BODY_BYTES_MAX).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if is_too_long(&*error) => Err(Refusal::new(
+    let most = limits::REQUEST_BODY_BYTES_MAX;
+    tidings_inbound::whole(body, most).await.map_err(|error| match error {
+        BodyError::TooLong => Refusal::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too_large",
-            format!("the body has at most {} bytes", limits::REQUEST_BODY_BYTES_MAX),
-        )),
-        Err(_) => Err(Refusal::bad_request("malformed", "the body broke off")),
-    }
+            format!("the body has at most {most} bytes"),
+        ),
+        BodyError::BrokenOff => Refusal::bad_request("malformed", error.to_string()),
+    })
 }
 
 fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {
@@ -174,39 +174,13 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether a media type is `application/json`, with UTF-8 when it names a charset.
-fn is_json(media_type: &str) -> bool {
-    let mut parts = media_type.split(';').map(str::trim);
-    parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
-        && parts.filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
-            !name.eq_ignore_ascii_case("charset")
-                || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
-        })
-}
-
 /// The value of a header that must not be repeated; empty when it is not text.
 pub(crate) fn single<'h>(
     headers: &'h HeaderMap,
     name: &HeaderName,
 ) -> Result<Option<&'h str>, Refusal> {
-    let mut values = headers.get_all(name).iter();
-    let first = values.next();
-    if values.next().is_some() {
-        return Err(Refusal::bad_request("invalid_header", format!("{name} is given twice")));
-    }
-    Ok(first.map(|value| value.to_str().unwrap_or_default()))
-}
-
-/// Whether our limit, or one of a layer around us, ended the body.
-fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error.is::<LengthLimitError>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    tidings_inbound::single(headers, name)
+        .map_err(|repeated| Refusal::bad_request("invalid_header", repeated.to_string()))
 }
 
 #[cfg(test)]

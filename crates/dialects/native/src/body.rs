@@ -9,11 +9,11 @@ use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use tidings_core::{json, limits};
+use tidings_inbound::{BodyError, is_json, whole};
 
 use crate::caller::single;
 use crate::problem::Problem;
@@ -63,17 +63,6 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// Whether a media type is `application/json`, with UTF-8 when it names a charset (RFC 9110 §8.3).
-fn is_json(media_type: &str) -> bool {
-    let mut parts = media_type.split(';').map(str::trim);
-    let essence = parts.next().unwrap_or_default();
-    essence.eq_ignore_ascii_case("application/json")
-        && parts.filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
-            !name.eq_ignore_ascii_case("charset")
-                || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
-        })
-}
-
 async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
     let too_large = || {
         Problem::new(
@@ -86,10 +75,12 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
     if announced.is_some_and(|bytes: u64| bytes > limits::REQUEST_BODY_BYTES_MAX as u64) {
         return Err(too_large());
     }
-    match Limited::new(body, limits::REQUEST_BODY_BYTES_MAX).collect().await {
-        Ok(collected) => Ok(collected.to_bytes().into()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(_) => Err(Problem::bad_request("malformed", "the request body broke off")),
+    match whole(body, limits::REQUEST_BODY_BYTES_MAX).await {
+        Ok(body) => Ok(body.into()),
+        Err(BodyError::TooLong) => Err(too_large()),
+        Err(BodyError::BrokenOff) => {
+            Err(Problem::bad_request("malformed", "the request body broke off"))
+        }
     }
 }
 

@@ -50,10 +50,6 @@ pub(crate) fn single<'h>(
     headers: &'h HeaderMap,
     name: &HeaderName,
 ) -> Result<Option<&'h str>, Problem> {
-    let mut values = headers.get_all(name).iter();
-    let first = values.next();
-    if values.next().is_some() {
-        return Err(Problem::bad_request("invalid_header", format!("{name} is given twice")));
-    }
-    Ok(first.map(|value| value.to_str().unwrap_or_default()))
+    tidings_inbound::single(headers, name)
+        .map_err(|repeated| Problem::bad_request("invalid_header", repeated.to_string()))
 }

@@ -9,9 +9,9 @@ use http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, ORIGIN, REFERER,
 };
 use http::{HeaderMap, Method, StatusCode, Uri};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 use tidings_core::{json, limits};
+use tidings_inbound::BodyError;
 
 use crate::params;
 use crate::refusal::Refusal;
@@ -189,28 +189,15 @@ fn parse(body: &[u8]) -> Result<Value, Refusal> {
 }
 
 async fn whole(body: Body) -> Result<Bytes, Refusal> {
-    match Limited::new(body, limits::REQUEST_BODY_BYTES_MAX).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if is_too_long(&*error) => {
-            let most = limits::REQUEST_BODY_BYTES_MAX;
+    let most = limits::REQUEST_BODY_BYTES_MAX;
+    tidings_inbound::whole(body, most).await.map_err(|error| match error {
+        BodyError::TooLong => {
             let message = format!("A request body has at most {most} bytes.");
             let status = StatusCode::PAYLOAD_TOO_LARGE;
-            Err(Refusal::new(status, "invalid-request-structure", message))
+            Refusal::new(status, "invalid-request-structure", message)
         }
-        Err(_) => Err(Refusal::structure("The body broke off.")),
-    }
-}
-
-/// Whether our limit, or one of a layer around us, ended the body.
-fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error.is::<LengthLimitError>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+        BodyError::BrokenOff => Refusal::structure("The body broke off."),
+    })
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 use tidings_core::{json, limits};
+use tidings_inbound::{BodyError, is_json, whole};
 use tidings_service::{Account, Calendar, Caller, Error, Service};
 
 use crate::refusal::{Fault, Location, Refusal};
@@ -150,14 +150,14 @@ impl Fields {
         body: Body,
         query: &Query,
     ) -> Result<Self, Refusal> {
-        let body = match Limited::new(body, limits::REQUEST_BODY_BYTES_MAX).collect().await {
-            Ok(collected) => collected.to_bytes(),
-            Err(error) if is_too_long(&*error) => {
-                let why = format!("the body has at most {} bytes", limits::REQUEST_BODY_BYTES_MAX);
-                return Err(Refusal::told(StatusCode::PAYLOAD_TOO_LARGE, why));
+        let most = limits::REQUEST_BODY_BYTES_MAX;
+        let body = whole(body, most).await.map_err(|error| match error {
+            BodyError::TooLong => {
+                let why = format!("the body has at most {most} bytes");
+                Refusal::told(StatusCode::PAYLOAD_TOO_LARGE, why)
             }
-            Err(_) => return Err(Refusal::told(StatusCode::BAD_REQUEST, "the body broke off")),
-        };
+            BodyError::BrokenOff => Refusal::told(StatusCode::BAD_REQUEST, error.to_string()),
+        })?;
         let members = if body.is_empty() { Map::new() } else { parsed(headers, &body)? };
         Ok(Self { members, query: query.clone() })
     }
@@ -207,39 +207,13 @@ fn parsed(headers: &HeaderMap, body: &Bytes) -> Result<Map<String, Value>, Refus
     }
 }
 
-/// Whether a media type is `application/json`, with UTF-8 when it names a charset.
-fn is_json(media_type: &str) -> bool {
-    let mut parts = media_type.split(';').map(str::trim);
-    parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
-        && parts.filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
-            !name.eq_ignore_ascii_case("charset")
-                || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
-        })
-}
-
 /// The value of a header that must not be repeated; empty when it is not text.
 pub(crate) fn single<'h>(
     headers: &'h HeaderMap,
     name: &HeaderName,
 ) -> Result<Option<&'h str>, Refusal> {
-    let mut values = headers.get_all(name).iter();
-    let first = values.next();
-    if values.next().is_some() {
-        return Err(Refusal::told(StatusCode::BAD_REQUEST, format!("{name} is given twice")));
-    }
-    Ok(first.map(|value| value.to_str().unwrap_or_default()))
-}
-
-/// Whether our limit, or one of a layer around us, ended the body.
-fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error.is::<LengthLimitError>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    tidings_inbound::single(headers, name)
+        .map_err(|repeated| Refusal::told(StatusCode::BAD_REQUEST, repeated.to_string()))
 }
 
 /// Ok when there are no faults.

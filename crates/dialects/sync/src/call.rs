@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, Method, Uri};
-use http_body_util::{BodyExt, Limited};
 use serde_json::{Map, Value};
 use tidings_core::{json, limits};
+use tidings_inbound::{BodyError, is_json, whole};
 
 use crate::auth::Presented;
 use crate::params::Params;
@@ -46,12 +46,14 @@ impl Call {
     pub(crate) async fn read(parts: &Parts, body: Body) -> Result<Self, Refusal> {
         let method = verb(&parts.method, &parts.headers)?;
         let mut fields = query(&parts.uri)?;
-        let body = Limited::new(body, limits::REQUEST_BODY_BYTES_MAX).collect().await;
-        let body = body.map_err(|_| {
-            let most = limits::REQUEST_BODY_BYTES_MAX;
-            Refusal::bad_request(format!("the body broke off, or has more than {most} bytes"))
+        let most = limits::REQUEST_BODY_BYTES_MAX;
+        let body = whole(body, most).await.map_err(|error| {
+            Refusal::bad_request(match error {
+                BodyError::TooLong => format!("the body has at most {most} bytes"),
+                BodyError::BrokenOff => error.to_string(),
+            })
         })?;
-        fields.extend(object(&parts.headers, &body.to_bytes())?);
+        fields.extend(object(&parts.headers, &body)?);
         let params = Params(fields);
         let presented = match single(&parts.headers, &AUTHORIZATION)? {
             Some(text) => Presented::in_header(text),
@@ -128,24 +130,10 @@ fn object(headers: &HeaderMap, body: &Bytes) -> Result<Map<String, Value>, Refus
     }
 }
 
-/// Whether a media type is `application/json`, with UTF-8 when it names a charset.
-fn is_json(media_type: &str) -> bool {
-    let mut parts = media_type.split(';').map(str::trim);
-    parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
-        && parts.filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
-            !name.eq_ignore_ascii_case("charset")
-                || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
-        })
-}
-
 /// The value of a header that must not be repeated; empty when it is not text.
 fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Refusal> {
-    let mut values = headers.get_all(name).iter();
-    let first = values.next();
-    if values.next().is_some() {
-        return Err(Refusal::bad_request(format!("the header {name} is given twice")));
-    }
-    Ok(first.map(|value| value.to_str().unwrap_or_default()))
+    tidings_inbound::single(headers, name)
+        .map_err(|repeated| Refusal::bad_request(format!("the header {repeated}")))
 }
 
 #[cfg(test)]

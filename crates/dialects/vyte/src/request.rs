@@ -8,10 +8,10 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode, Uri};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
 use tidings_core::id::{AppId, Bits96};
 use tidings_core::{json, limits};
+use tidings_inbound::{BodyError, whole};
 use tidings_service::{Caller, Service};
 
 use crate::refusal::Refusal;
@@ -110,36 +110,20 @@ impl<S: Sync> FromRequest<S> for Given {
 }
 
 async fn read(body: Body) -> Result<Bytes, Refusal> {
-    match Limited::new(body, limits::REQUEST_BODY_BYTES_MAX).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if is_too_long(&*error) => {
-            let why = format!("the body has at most {} bytes", limits::REQUEST_BODY_BYTES_MAX);
-            Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", why))
+    let most = limits::REQUEST_BODY_BYTES_MAX;
+    whole(body, most).await.map_err(|error| match error {
+        BodyError::TooLong => {
+            let why = format!("the body has at most {most} bytes");
+            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", why)
         }
-        Err(_) => Err(Refusal::bad_request("malformed", "the body broke off")),
-    }
-}
-
-/// Whether our limit, or one of a layer around us, ended the body.
-fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error.is::<LengthLimitError>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+        BodyError::BrokenOff => Refusal::bad_request("malformed", error.to_string()),
+    })
 }
 
 /// The value of a header that must not be repeated; empty when it is not text.
 fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Refusal> {
-    let mut values = headers.get_all(name).iter();
-    let first = values.next();
-    if values.next().is_some() {
-        return Err(Refusal::bad_request("malformed", format!("{name} is given twice")));
-    }
-    Ok(first.map(|value| value.to_str().unwrap_or_default()))
+    tidings_inbound::single(headers, name)
+        .map_err(|repeated| Refusal::bad_request("malformed", repeated.to_string()))
 }
 
 /// The parameters of a query string, decoded, in order.
