@@ -27,6 +27,27 @@ pub mod types {
     pub const EVENT_UPDATED: &str = "event.updated";
     /// An event disappeared.
     pub const EVENT_DELETED: &str = "event.deleted";
+    /// All that is told of accounts, calendars and their events.
+    pub const CALENDAR: [&str; 9] = [
+        EVENT_CREATED,
+        EVENT_UPDATED,
+        EVENT_DELETED,
+        CALENDAR_CREATED,
+        CALENDAR_UPDATED,
+        CALENDAR_DELETED,
+        ACCOUNT_CONNECTED,
+        ACCOUNT_INACTIVE,
+        ACCOUNT_DELETED,
+    ];
+    /// All that Tidings tells of itself; only triggers that name them exactly match.
+    pub const OPERATIONAL: [&str; 6] = [
+        HOOK_FAILING,
+        HOOK_RECOVERED,
+        HOOK_DISABLED,
+        HOOK_GAP,
+        DELIVERY_EXHAUSTED,
+        SERVICE_STARTED,
+    ];
     /// A hook's receiver fails; what it is owed waits.
     pub const HOOK_FAILING: &str = "hook.failing";
     /// The receiver of a hook that failed takes deliveries again.

@@ -26,6 +26,12 @@ impl Timestamp {
         text.parse::<jiff::Timestamp>().ok().map(|at| Self(at.as_millisecond()))
     }
 
+    /// Parses the date of an HTTP header (RFC 9110 section 5.6.7). `None` when the text is not one.
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()?;
+        Some(Self(date.as_millisecond()))
+    }
+
     fn to_jiff(self) -> jiff::Timestamp {
         jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
@@ -140,6 +146,13 @@ mod tests {
             let now = begun + std::time::Duration::from_millis(passed_ms);
             assert_eq!(advance(&mut anchor, Timestamp(wall), now), Timestamp(said), "{passed_ms}");
         }
+    }
+
+    #[test]
+    fn http_dates_are_understood() {
+        let epoch = Timestamp::parse_http_date("Thu, 01 Jan 1970 00:00:01 GMT");
+        assert_eq!(epoch, Some(Timestamp(1_000)));
+        assert_eq!(Timestamp::parse_http_date("tomorrow"), None);
     }
 
     #[test]

@@ -93,6 +93,11 @@ pub struct Format {
     pub name: &'static str,
     /// Its version.
     pub version: u16,
+    /// What people call it.
+    pub title: &'static str,
+    /// The triggers that people are offered, in the order of the dialect's documentation. It may know more,
+    /// such as an app's own types.
+    pub triggers: fn() -> Vec<&'static str>,
     /// Whether `trigger` is one that this format's dialect knows.
     pub knows: fn(trigger: &str) -> bool,
     /// Whether `trigger` asks for changes of type `kind`.
@@ -172,6 +177,11 @@ impl Formats {
     /// Looks a format up.
     pub fn get(&self, wanted: &FormatRef) -> Option<&Format> {
         self.0.iter().find(|f| f.name == wanted.name && f.version == wanted.version)
+    }
+
+    /// All of them, in the order in which they were given.
+    pub fn iter(&self) -> impl Iterator<Item = &Format> {
+        self.0.iter()
     }
 
     /// The formats as `name@version`, for error messages.

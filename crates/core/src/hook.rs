@@ -81,7 +81,8 @@ pub struct Named {
 impl Selection {
     /// Whether the hook with store key `hook_no` receives `change`.
     ///
-    /// Operational types are matched by exact triggers only, and never by the hook they are about. A
+    /// Operational types are matched by exact triggers only, never by the hook they are about, and by no
+    /// hook that is confined to an end user. A
     /// test event matches the one hook it was made for, whatever that hook's triggers and filter. What is
     /// about the service itself is in every scope and under every name.
     pub fn matches(&self, formats: &Formats, hook_no: i64, change: &Change) -> bool {
@@ -99,7 +100,8 @@ impl Selection {
         }
         let of_service = kind == crate::change::types::SERVICE_STARTED;
         let in_scope = match subject.hook_no {
-            Some(about) => about != hook_no,
+            // What concerns other hooks is not for a hook of one end user: they may be anybody's.
+            Some(about) => about != hook_no && self.is_for(subject.user_no),
             None => of_service || self.in_scope(change) && self.covers(formats, change),
         };
         in_scope
@@ -142,6 +144,11 @@ impl Selection {
         .into_iter()
         .all(|(wanted, have)| wanted.is_none() || wanted == have)
             && !subject.collection_no.is_some_and(is_out)
+    }
+
+    /// Whether it takes changes of this end user, or of none.
+    fn is_for(&self, user_no: Option<i64>) -> bool {
+        self.user_no.is_none() || self.user_no == user_no
     }
 
     fn covers(&self, formats: &Formats, change: &Change) -> bool {
@@ -247,6 +254,8 @@ mod tests {
     const PLAIN: crate::format::Format = crate::format::Format {
         name: "plain",
         version: 1,
+        title: "Plain",
+        triggers: Vec::new,
         knows: is_pattern,
         asks: pattern_covers,
         documents: |_, _| true,
@@ -304,6 +313,7 @@ mod tests {
         };
         let about = |hook_no| Subject { hook_no: Some(hook_no), ..Subject::default() };
         let never = Selection { filter: filter(r#"{"path":"/data/n","eq":2}"#), ..plain() };
+        let of_a_user = Selection { user_no: Some(1), ..plain() };
         for (selection, kind, subject, selected) in [
             (&full, "a.b", of(1, 2, 3), true),
             (&full, "a.b", of(9, 2, 3), false),
@@ -319,6 +329,8 @@ mod tests {
             (&plain(), "hook.disabled", about(8), true),
             (&plain(), "hook.disabled", about(7), false),
             (&plain(), "hook.failing", about(8), false),
+            (&of_a_user, "hook.disabled", about(8), false),
+            (&of_a_user, "hook.test", about(7), true),
         ] {
             let change = change(kind, subject);
             assert_eq!(selection.matches(&formats, 7, &change), selected, "{kind} {change:?}");

@@ -191,6 +191,10 @@ ids! {
     SigningKeyId = "sgk";
     /// A request inbox.
     InboxId = "inb";
+    /// An operator, who signs in to the console.
+    OperatorId = "opr";
+    /// A session of an operator.
+    SessionId = "ses";
 }
 
 /// Makes identities and other random values. Clones share the state, so ids of one process are

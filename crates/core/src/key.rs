@@ -1,7 +1,8 @@
 //! Tokens of grants: a typed prefix, 30 random base-62 digits and a 6-digit checksum.
 //!
 //! `tdk_…` is an API key, `tdc_…` a Mobiscroll Connect bearer, `tda_…` an authorization code, `tdr_…` a
-//! refresh token, `tds_…` a session, `tdp_…` a Pryv access. The checksum (CRC-32 of what comes
+//! refresh token, `tds_…` a session, `tdp_…` a Pryv access, `tdo_…` an operator's session or set-up link, `tdu_…`
+//! a link into the portal. The checksum (CRC-32 of what comes
 //! before it) lets us and secret scanners tell a fake without a look-up. Tokens carry 178 random bits,
 //! so a plain SHA-256 is enough at rest.
 
@@ -31,11 +32,23 @@ pub enum TokenKind {
     Session,
     /// An access of the Pryv surface.
     Access,
+    /// A session of an operator, or the link that makes the first one.
+    Operator,
+    /// A link into the portal, for one end user.
+    Portal,
 }
 
 impl TokenKind {
-    const ALL: [Self; 6] =
-        [Self::ApiKey, Self::Connect, Self::Code, Self::Refresh, Self::Session, Self::Access];
+    const ALL: [Self; 8] = [
+        Self::ApiKey,
+        Self::Connect,
+        Self::Code,
+        Self::Refresh,
+        Self::Session,
+        Self::Access,
+        Self::Operator,
+        Self::Portal,
+    ];
 
     fn prefix(self) -> &'static str {
         match self {
@@ -45,6 +58,8 @@ impl TokenKind {
             Self::Refresh => "tdr_",
             Self::Session => "tds_",
             Self::Access => "tdp_",
+            Self::Operator => "tdo_",
+            Self::Portal => "tdu_",
         }
     }
 }

@@ -1,8 +1,18 @@
 //! Every limit of Tidings, named, with its unit, in one place.
 
+mod client;
+mod console;
 mod dialects;
+mod metrics;
+mod operators;
+mod stats;
 
+pub use client::*;
+pub use console::*;
 pub use dialects::*;
+pub use metrics::*;
+pub use operators::*;
+pub use stats::*;
 
 /// Longest body of a request to us, bytes.
 pub const REQUEST_BODY_BYTES_MAX: usize = 262_144;
@@ -440,6 +450,8 @@ pub const SCHEMA_FAULTS_MAX: usize = 10;
 pub const SCHEMAS_KEPT_MAX: usize = 2_048;
 /// Longest description or example of an event type, bytes.
 pub const EVENT_TYPE_TEXT_BYTES_MAX: usize = 16_384;
+/// How deep a schema is followed for an example that it does not give itself.
+pub const EXAMPLE_DEPTH_MAX: usize = 16;
 
 /// A provider must have sent a person back to us after this time, ms (10 minutes).
 pub const CONNECTING_MAX_MS: i64 = 10 * 60 * 1000;

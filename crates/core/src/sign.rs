@@ -2,6 +2,9 @@
 //! in a file of its own.
 
 mod asymmetric;
+mod header;
+mod pasted;
+mod sealed;
 mod signing;
 
 use std::fmt;
@@ -17,11 +20,17 @@ use zeroize::Zeroizing;
 use crate::clock::Timestamp;
 use crate::id::Ids;
 
-pub use asymmetric::{PublicKey, SigningKey, SigningKeyError, public_signature_header};
+pub use asymmetric::{
+    PublicKey, PublicKeyError, SigningKey, SigningKeyError, public_signature_header, verify_public,
+};
+pub use header::{Lasting, signatures};
+pub use pasted::{Pasted, Verdict};
 pub use signing::{Scheme, Signing, SigningError};
 
 const SECRET_BYTES_NEW: usize = 32;
 const TOLERANCE_SECONDS: i64 = 300;
+/// Signatures of a header that are looked at.
+const SIGNATURES_MAX: usize = 16;
 
 /// A signing secret: 24 to 64 bytes, printed `whsec_` and base64. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
@@ -105,16 +114,20 @@ pub fn verify(
     now: Timestamp,
 ) -> bool {
     let Ok(seconds) = timestamp.parse::<i64>() else { return false };
-    if (now.unix_seconds() - seconds).abs() > TOLERANCE_SECONDS {
+    if !is_recent(seconds, now) {
         return false;
     }
     let expected = secret.mac(id, seconds, body);
-    header.split(' ').take(16).any(|signature| {
+    header.split(' ').take(SIGNATURES_MAX).any(|signature| {
         signature
             .strip_prefix("v1,")
             .and_then(|encoded| STANDARD.decode(encoded).ok())
             .is_some_and(|given| given.len() == expected.len() && given.ct_eq(&expected).into())
     })
+}
+
+fn is_recent(seconds: i64, now: Timestamp) -> bool {
+    now.unix_seconds().saturating_sub(seconds).saturating_abs() <= TOLERANCE_SECONDS
 }
 
 #[cfg(test)]

@@ -2,9 +2,12 @@
 //! repeated, a media type. Each surface says what is wrong in words of its own.
 
 use std::error::Error;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
@@ -48,6 +51,19 @@ fn is_too_long(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
+/// Whence a request came, when that is known. A proxy on this machine is believed what it says of its client.
+pub fn client(parts: &Parts) -> Option<IpAddr> {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    let told = forwarded(&parts.headers).filter(|_| peer.is_some_and(|peer| peer.is_loopback()));
+    told.or(peer)
+}
+
+/// The client of the last proxy on the way: the entry that this proxy itself added.
+fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
+    let line = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
+    line.rsplit(',').next()?.trim().parse().ok()
+}
+
 /// The value of a header that must not be repeated; empty when it is not text.
 ///
 /// # Errors
@@ -84,6 +100,30 @@ mod tests {
         assert_eq!(whole(Body::from("abcd"), 3).await, Err(BodyError::TooLong));
         let limited_outside = || Body::new(Limited::new(Body::from("abcd"), 2));
         assert_eq!(whole(limited_outside(), 9).await, Err(BodyError::TooLong));
+    }
+
+    #[test]
+    fn only_a_proxy_on_this_machine_says_who_its_client_is() {
+        for (peer, told, client) in [
+            (None, Some("192.0.2.1"), None),
+            (Some("127.0.0.1"), None, Some("127.0.0.1")),
+            (Some("127.0.0.1"), Some("192.0.2.1"), Some("192.0.2.1")),
+            (Some("[::1]"), Some("192.0.2.1, 2001:db8::1"), Some("2001:db8::1")),
+            (Some("127.0.0.1"), Some("192.0.2.1, nobody"), Some("127.0.0.1")),
+            (Some("198.51.100.7"), Some("192.0.2.1"), Some("198.51.100.7")),
+        ] {
+            let mut request = http::Request::new(());
+            if let Some(peer) = peer {
+                let peer: SocketAddr = format!("{peer}:4711").parse().unwrap();
+                request.extensions_mut().insert(ConnectInfo(peer));
+            }
+            if let Some(told) = told {
+                request.headers_mut().insert("x-forwarded-for", told.parse().unwrap());
+            }
+            let (parts, ()) = request.into_parts();
+            let expected = client.map(|client| client.parse().unwrap());
+            assert_eq!(super::client(&parts), expected, "{peer:?} {told:?}");
+        }
     }
 
     #[test]

@@ -253,7 +253,7 @@ impl Service {
         };
         let AccountChanges { name, username, .. } = changes;
         let told = store::Account { name: name.clone().unwrap_or(account.name), ..account };
-        let actor = Some(caller.grant_id().to_string());
+        let actor = Some(caller.actor());
         let connected = Some(self.account_change(types::ACCOUNT_CONNECTED, &told, actor));
         let update = store::AccountUpdate { name, username, credential, connected };
         Ok(self.store.update_account(told.account_no, update, entry, self.now()).await?.into())

@@ -41,7 +41,7 @@ impl Service {
             order_key,
             occurred_at: now,
             origin: Origin::Api,
-            actor: Some(caller.grant_id().to_string()),
+            actor: Some(caller.actor()),
             traceparent: None,
             body: Bytes::from(data.to_string()),
         }

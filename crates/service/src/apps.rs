@@ -1,4 +1,4 @@
-//! Apps: created and deleted by owner keys, tended by their admins.
+//! Apps: created and deleted by owner keys and operators, tended by their admins.
 
 use tidings_core::catalogue::Validation;
 use tidings_core::clock::Timestamp;
@@ -89,14 +89,14 @@ pub struct AppChanges {
 const APPS: List = List("apps", 0);
 
 impl Service {
-    /// Creates an app. Owner keys only.
+    /// Creates an app. Owner keys, and operators who are no viewers, only.
     ///
     /// # Errors
     /// Forbidden; invalid; conflict when the external id is taken.
     pub async fn create_app(&self, caller: &Caller, input: NewApp) -> Result<App> {
         let now = self.now();
         let id = AppId(self.ids.next(now));
-        self.allow_owner(caller, "app.create", id).await?;
+        self.note_refusal(caller, caller.may_manage_apps(), "app.create", id).await?;
         let mut checks = Checks::default();
         checks.name("/name", &input.name);
         checks.optional_name("/external_id", input.external_id.as_deref());
@@ -116,7 +116,7 @@ impl Service {
         Ok(app.into())
     }
 
-    /// One app: any for an owner key, its own for another.
+    /// One app: any for an owner key or an operator, its own for another.
     ///
     /// # Errors
     /// Forbidden; not found.
@@ -133,7 +133,7 @@ impl Service {
         caller.may(Scope::Read)?;
         let (after, limit) = APPS.begin(page, 0)?;
         let rows = match &caller.app {
-            Some(app) if !caller.is_owner() => {
+            Some(app) if !caller.spans_apps() => {
                 let own = self.store.app(app.app_no).await?;
                 own.into_iter().filter(|app| app.app_no > after).collect()
             }
@@ -178,12 +178,12 @@ impl Service {
 
     /// Deletes an app. What watches its accounts at their providers is stopped and their tokens are given
     /// back first, as far as that is done in time. Nothing of the app is found from now on; its content is
-    /// erased in the background. Owner keys only.
+    /// erased in the background. Owner keys, and operators who are no viewers, only.
     ///
     /// # Errors
     /// Forbidden; not found.
     pub async fn delete_app(&self, caller: &Caller, id: AppId) -> Result<()> {
-        self.allow_owner(caller, "app.delete", id).await?;
+        self.note_refusal(caller, caller.may_manage_apps(), "app.delete", id).await?;
         let app = self.find_app(caller, id).await?;
         let detail = self.revoke_all(app.app_no).await;
         let entry = store::AuditEntry { detail, ..caller.did("app.delete", id) };
@@ -221,7 +221,7 @@ impl Service {
     }
 
     pub(crate) async fn find_app(&self, caller: &Caller, id: AppId) -> Result<store::App> {
-        let allowed = caller.is_owner() || caller.app_id() == Some(id);
+        let allowed = caller.spans_apps() || caller.app_id() == Some(id);
         let found = if allowed { self.store.app_by_id(id).await? } else { None };
         found.ok_or(Error::NotFound("app"))
     }

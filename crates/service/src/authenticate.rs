@@ -1,14 +1,16 @@
 //! Who is calling, and what they may do.
 
 use std::fmt::Display;
+use std::net::IpAddr;
 
 use serde_json::Value;
 use tidings_core::clock::Timestamp;
 use tidings_core::id::{AppId, GrantId, UserId};
 use tidings_core::key::{self, Token, TokenKind};
 use tidings_core::limits;
-use tidings_store::{App, AuditEntry, Grant, GrantKind, Store};
+use tidings_store::{App, AuditEntry, Grant, GrantKind, Role, Store};
 
+use crate::operators::Acting;
 use crate::{Error, Result, Service};
 
 /// What a key may do in its app.
@@ -69,9 +71,33 @@ impl Scope {
 pub struct Caller {
     pub(crate) grant: Grant,
     pub(crate) app: Option<App>,
+    /// The operator whom the grant was made for.
+    pub(crate) acting: Option<Acting>,
+    /// Whence the request came.
+    pub(crate) address: Option<IpAddr>,
 }
 
 impl Caller {
+    /// Whoever holds a grant.
+    pub(crate) fn new(grant: Grant, app: Option<App>) -> Self {
+        Self { grant, app, acting: None, address: None }
+    }
+
+    /// The same caller, whose request came from this address: the audit log says so.
+    #[must_use]
+    pub fn with_address(mut self, address: Option<IpAddr>) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// Who the audit log and the journal say did it: the operator's id, or the grant's.
+    pub(crate) fn actor(&self) -> String {
+        match self.acting {
+            Some(acting) => acting.operator.to_string(),
+            None => self.grant.id.to_string(),
+        }
+    }
+
     /// Id of the grant.
     pub fn grant_id(&self) -> GrantId {
         self.grant.id
@@ -112,6 +138,11 @@ impl Caller {
         self.grant.user_external_id.as_deref()
     }
 
+    /// What people call the app that the caller acts in.
+    pub fn app_name(&self) -> Option<&str> {
+        self.app.as_ref().map(|app| app.name.as_str())
+    }
+
     /// The app's id elsewhere.
     pub fn app_external_id(&self) -> Option<&str> {
         self.app.as_ref().and_then(|app| app.external_id.as_deref())
@@ -122,14 +153,34 @@ impl Caller {
         (self.grant.grant_no > 0).then_some(self.grant.grant_no)
     }
 
+    /// Store key of the grant that a new hook belongs to and ends with; none for those whose hooks stay.
+    pub(crate) fn owns_hooks_as(&self) -> Option<i64> {
+        let stays = self.is_owner() || self.grant.kind == GrantKind::Portal;
+        self.grant_no().filter(|_| !stays)
+    }
+
     /// Id of the app the caller acts in; absent for an owner key that named none.
     pub fn app_id(&self) -> Option<AppId> {
         self.app.as_ref().map(|app| app.id)
     }
 
-    /// Whether the caller holds an owner key.
+    /// Whether the caller holds an owner key, or is an operator who is an owner.
     pub fn is_owner(&self) -> bool {
-        self.grant.kind == GrantKind::Owner
+        self.grant.kind == GrantKind::Owner || self.has_role(Role::Owner)
+    }
+
+    /// Whether the caller is not confined to one app: holds an owner key or is an operator.
+    pub(crate) fn spans_apps(&self) -> bool {
+        self.is_owner() || self.acting.is_some()
+    }
+
+    /// Checks for who may create and delete apps: owners, and operators who are admins.
+    pub(crate) fn may_manage_apps(&self) -> Result<()> {
+        if self.has_role(Role::Admin) { Ok(()) } else { self.must_own() }
+    }
+
+    fn has_role(&self, role: Role) -> bool {
+        self.acting.is_some_and(|acting| acting.role == role)
     }
 
     /// Checks a scope: owner keys have all, `admin` covers all of an app but `connect`.
@@ -166,7 +217,20 @@ impl Caller {
     /// [`Error::Forbidden`].
     pub(crate) fn may_for_all(&self, scope: Scope) -> Result<()> {
         self.may(scope)?;
-        if self.grant.user_no.is_none() { Ok(()) } else { Err(Error::Forbidden("admin")) }
+        self.must_be_unbound()
+    }
+
+    /// Whether the caller sees only what is one end user's.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.grant.user_no.is_some()
+    }
+
+    /// Checks that the caller is not confined to what is one end user's.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub(crate) fn must_be_unbound(&self) -> Result<()> {
+        if self.is_bound() { Err(Error::Forbidden("admin")) } else { Ok(()) }
     }
 
     /// Whether a thing of this end user may be known to the caller: a grant of an end user sees only
@@ -196,10 +260,11 @@ impl Caller {
     /// An audit line of something that this caller did.
     pub(crate) fn did(&self, action: &'static str, object: impl Display + Copy) -> AuditEntry {
         AuditEntry {
-            actor: self.grant.id.to_string(),
+            actor: self.actor(),
             action,
             object: object.to_string(),
             denied: false,
+            address: self.address.map(|address| address.to_string()),
             detail: serde_json::json!({}),
         }
     }
@@ -273,7 +338,7 @@ impl Service {
             }
             (None, None) => self.only_app().await?,
         };
-        let caller = Caller { grant, app };
+        let caller = Caller::new(grant, app);
         self.known.remember(forgotten, presented, &caller, now);
         Ok(caller)
     }
@@ -293,18 +358,33 @@ impl Service {
     }
 
     /// Checks that a caller of some time ago would still be let in.
-    pub(crate) async fn check_still_valid(&self, caller: &Caller) -> Result<()> {
-        let Grant { app_no, id, .. } = caller.grant;
-        let now = self.now();
-        let found = self.store.grant_by_id(app_no, id).await?;
-        let works = found.is_some_and(|grant| {
-            grant.revoked_at.is_none() && grant.expires_at.is_none_or(|at| at > now)
-        });
+    ///
+    /// # Errors
+    /// Unauthenticated otherwise; unavailable.
+    pub async fn check_still_valid(&self, caller: &Caller) -> Result<()> {
+        let works = match caller.acting {
+            Some(acting) => self.still_acts(acting).await?,
+            None => self.still_works(&caller.grant).await?,
+        };
         let app_lives = match &caller.app {
             Some(app) => self.store.app(app.app_no).await?.is_some(),
             None => true,
         };
         if works && app_lives { Ok(()) } else { Err(Error::Unauthenticated) }
+    }
+
+    async fn still_works(&self, grant: &Grant) -> Result<bool> {
+        let now = self.now();
+        let found = self.store.grant_by_id(grant.app_no, grant.id).await?;
+        Ok(found.is_some_and(|grant| {
+            grant.revoked_at.is_none() && grant.expires_at.is_none_or(|at| at > now)
+        }))
+    }
+
+    /// Whether an operator is still signed in, in the same role.
+    async fn still_acts(&self, acting: Acting) -> Result<bool> {
+        let found = self.store.session_by_id(acting.session, self.now()).await?;
+        Ok(found.is_some_and(|session| session.operator.role == acting.role))
     }
 
     async fn only_app(&self) -> Result<Option<App>> {

@@ -103,6 +103,7 @@ fn by_system(action: &'static str, object: impl Display + Copy) -> AuditEntry {
         action,
         object: object.to_string(),
         denied: false,
+        address: None,
         detail: json!({}),
     }
 }

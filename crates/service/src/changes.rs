@@ -1,5 +1,7 @@
 //! Reading the journal: page by page, or as it grows.
 
+mod search;
+
 use std::collections::HashMap;
 
 use bytes::Bytes;
@@ -9,6 +11,8 @@ use tidings_core::id::{AccountId, ChangeId};
 use tidings_core::limits;
 use tidings_store::Committed;
 use tokio::sync::{OwnedSemaphorePermit, broadcast};
+
+pub use search::{ChangeSearch, FoundChanges};
 
 use crate::cursor::checked_limit;
 use crate::{Caller, Error, Result, Scope, Service};

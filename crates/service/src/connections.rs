@@ -111,7 +111,7 @@ impl Service {
         input: NewConnection,
     ) -> Result<Connection> {
         let now = self.now();
-        self.allow(caller, Scope::Accounts, "connection.begin", caller.grant_id()).await?;
+        self.allow(caller, Scope::Accounts, "connection.begin", caller.actor().as_str()).await?;
         let app = caller.app()?;
         let account = match input.account {
             Some(id) => Some(self.find_account(caller, id).await?),
@@ -131,7 +131,7 @@ impl Service {
         let flow = Flow {
             verifier: pkce.verifier.to_string(),
             return_to: input.return_to.clone(),
-            actor: caller.grant_id().to_string(),
+            actor: caller.actor(),
             browser: input.browser.clone(),
             user_named: input.user_named.clone(),
         };
@@ -148,7 +148,7 @@ impl Service {
         };
         let entry = AuditEntry {
             detail: serde_json::json!({ "provider": provider.as_str() }),
-            ..caller.did("connection.begin", caller.grant_id())
+            ..caller.did("connection.begin", caller.actor().as_str())
         };
         self.store.create_oauth_state(state_hash, begun, entry, now).await?;
         Ok(Connection { authorize_url: authorize_url.into(), expires_at })
@@ -190,6 +190,12 @@ impl Service {
         provider.ok_or(Error::Internal)
     }
 
+    /// Whether accounts of a provider can be connected by consent here: it is configured, and the provider can
+    /// send people back.
+    pub fn offers_consent(&self, provider: &str) -> bool {
+        self.consenting(provider).is_some_and(|provider| self.redirect_uri(provider).is_ok())
+    }
+
     /// Ends what [`Service::begin_connection`] began: `answer` is the code that the provider sent the
     /// person back with, or the provider's error. A state works once, whatever comes of it.
     ///
@@ -201,16 +207,16 @@ impl Service {
         state: &str,
         answer: std::result::Result<String, String>,
     ) -> Result<Finished> {
-        self.finish_connection_in(None, provider, state, answer).await
+        self.finish_connection_in(&[], provider, state, answer).await
     }
 
-    /// As [`Service::finish_connection`], in a browser that is told from others.
+    /// As [`Service::finish_connection`], in a browser that is told from others by any of these.
     ///
     /// # Errors
     /// Unavailable.
     pub async fn finish_connection_in(
         &self,
-        browser: Option<String>,
+        browsers: &[String],
         provider: &str,
         state: &str,
         answer: std::result::Result<String, String>,
@@ -226,7 +232,7 @@ impl Service {
         let Some(app) = self.store.app(row.app_no).await? else { return Ok(lost) };
         let Some(flow) = self.open_flow(app.id, hash, &row.sealed) else { return Ok(lost) };
         let return_to = flow.return_to.as_deref().and_then(|url| Url::parse(url).ok());
-        let is_elsewhere = flow.browser.is_some() && flow.browser != browser;
+        let is_elsewhere = flow.browser.as_ref().is_some_and(|browser| !browsers.contains(browser));
         if row.provider != provider || is_elsewhere {
             return Ok(lost);
         }
@@ -353,6 +359,7 @@ impl Service {
                 action: "account.connect",
                 object: id.to_string(),
                 denied: false,
+                address: None,
                 detail: serde_json::json!({ "provider": provider.as_str(), "again": again }),
             };
             match self.store.connect_oauth_account(new, connected, entry, now).await {

@@ -1,5 +1,7 @@
 //! Deliveries and their attempts: looking at them, sending them again.
 
+mod request;
+
 use bytes::Bytes;
 use tidings_core::clock::Timestamp;
 use tidings_core::delivery::{delivery_id, locate};
@@ -9,6 +11,8 @@ use tidings_store::{self as store, AttemptDetail, DeliveryRow, DeliveryStatus};
 
 use crate::cursor::List;
 use crate::{Caller, Error, Page, PageInput, Result, Scope, Service};
+
+pub use request::{DeliveryRequest, SignedDelivery};
 
 /// A delivery: one request owed to one hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +31,8 @@ pub struct Delivery {
     pub changes: u32,
     /// Attempts made.
     pub attempts: u32,
+    /// When the last of them began.
+    pub last_attempt_at: Option<Timestamp>,
     /// When it is tried again.
     pub next_attempt_at: Option<Timestamp>,
     /// Why it waits or was given up, in plain words.
@@ -135,12 +141,27 @@ impl Service {
         let list = List("deliveries of a change", change.seq as i64);
         let (after, limit) = list.begin(page, 0)?;
         let rows = self.store.deliveries_of_change(app_no, change.seq, after, limit).await?;
-        let page = list.page(rows, limit, |(_, row)| row.hook_no, |(hook, row)| view(hook, row));
+        let mut page =
+            list.page(rows, limit, |(_, row)| row.hook_no, |(hook, row)| view(hook, row));
+        if caller.is_bound() {
+            page.items = self.of_own_hooks(caller, page.items).await?;
+        }
         let wanted = |delivery: &Delivery| {
             only.is_none_or(|hook| hook == delivery.hook)
                 && status.is_none_or(|status| status == delivery.status)
         };
         Ok(Page { items: page.items.into_iter().filter(wanted).collect(), ..page })
+    }
+
+    /// Those of deliveries whose hooks the caller sees.
+    async fn of_own_hooks(&self, caller: &Caller, all: Vec<Delivery>) -> Result<Vec<Delivery>> {
+        let mut own = Vec::new();
+        for delivery in all {
+            if found(self.find_hook(caller, delivery.hook).await)?.is_some() {
+                own.push(delivery);
+            }
+        }
+        Ok(own)
     }
 
     /// One delivery.
@@ -224,6 +245,7 @@ fn view(hook: HookId, row: DeliveryRow) -> Delivery {
         last_seq: row.members.last_seq,
         changes: row.members.count,
         attempts: row.attempts,
+        last_attempt_at: row.last_attempt_at,
         next_attempt_at: row.next_attempt_at,
         reason: row.reason,
     }

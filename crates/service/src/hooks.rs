@@ -32,7 +32,7 @@ pub use change::{EnableFrom, HookChanges};
 pub use check::{HookFrom, NamedFilter, NewHook};
 pub use consent::Verify;
 pub use finding::{HookMatch, Run};
-pub use secret::{RotateSecret, Rotated};
+pub use secret::{RevealedSecret, RotateSecret, Rotated};
 pub use selecting::{Made, Preview, PreviewInput};
 pub use serving::{Coalescing, OrderingKind, Serving};
 
@@ -41,7 +41,7 @@ pub use serving::{Coalescing, OrderingKind, Serving};
 pub struct Hook {
     /// Its id.
     pub id: HookId,
-    /// The grant that made it; absent: an owner key.
+    /// The grant that made it; absent: an owner key, an operator, or an end user through the portal.
     pub owner: Option<GrantId>,
     /// Where it delivers; absent: the app's webhook URL.
     pub url: Option<String>,
@@ -138,6 +138,7 @@ impl Service {
         let now = self.now();
         let id = HookId(self.ids.next(now));
         self.allow(caller, Scope::Hooks, "hook.create", id).await?;
+        self.check_portal_hook(caller, &input).await?;
         let checked = self.check_new_hook(caller.app()?, input)?;
         self.dry_run(caller, &checked.format, checked.transform.as_deref()).await?;
         let selection = self.select(caller, &checked).await?;
@@ -168,7 +169,7 @@ impl Service {
         let new = store::NewHook {
             id,
             app_no: app.app_no,
-            owner_grant_no: caller.grant_no().filter(|_| !caller.is_owner()),
+            owner_grant_no: caller.owns_hooks_as(),
             user_no: caller.grant.user_no.or(selection.user_no),
             external_id: checked.external_id,
             description: checked.description,

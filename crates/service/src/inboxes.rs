@@ -101,6 +101,7 @@ impl Service {
         let now = self.now();
         let id = InboxId(self.ids.next(now));
         self.allow(caller, Scope::Hooks, "inbox.create", id).await?;
+        caller.must_be_unbound()?;
         let app = caller.app()?;
         let mut token = [0; TOKEN_BYTES];
         self.ids.fill(&mut token);
@@ -131,6 +132,7 @@ impl Service {
     /// Forbidden.
     pub fn inboxes(&self, caller: &Caller) -> Result<Vec<Inbox>> {
         caller.may_either(Scope::Read, Scope::Hooks)?;
+        caller.must_be_unbound()?;
         let app = caller.app()?.id;
         let inboxes = self.inboxes.lock();
         let own = inboxes.iter().filter(|(_, held)| held.app == app);
@@ -146,6 +148,7 @@ impl Service {
     /// Forbidden; not found.
     pub fn inbox_requests(&self, caller: &Caller, id: InboxId) -> Result<Vec<InboxRequest>> {
         caller.may_either(Scope::Read, Scope::Hooks)?;
+        caller.must_be_unbound()?;
         let app = caller.app()?.id;
         let inboxes = self.inboxes.lock();
         let mut own = inboxes.values().filter(|held| held.app == app && held.id == id);
@@ -159,6 +162,7 @@ impl Service {
     /// Forbidden; not found.
     pub async fn delete_inbox(&self, caller: &Caller, id: InboxId) -> Result<()> {
         self.allow(caller, Scope::Hooks, "inbox.delete", id).await?;
+        caller.must_be_unbound()?;
         let app = caller.app()?;
         let removed = {
             let mut inboxes = self.inboxes.lock();

@@ -84,7 +84,9 @@ impl Service {
             looked += entries.len() as u64;
             let Some(last) = entries.last() else { break };
             after = last.seq as i64;
-            let wanted = |entry: &LedgerEntry| query.state.is_none_or(|state| entry.state == state);
+            let wanted = |entry: &LedgerEntry| {
+                query.state.is_none_or(|state| entry.state == state) && sees(caller, entry.state)
+            };
             items.extend(entries.into_iter().filter(wanted).map(|entry| line(&hook, entry)));
         }
         let next = ((after as u64) < until).then(|| list.close(after));
@@ -92,7 +94,8 @@ impl Service {
     }
 
     /// Counts the changes of a range by state, those that are no longer kept included when the range begins
-    /// with the first of all. The counts always add up to the changes of the range.
+    /// with the first of all. The counts always add up to the changes of the range, but for a caller that sees only
+    /// what is one end user's: those that the hook did not select are not counted then.
     ///
     /// # Errors
     /// Forbidden; not found; invalid, also when there are too many changes to count in one go; gone when
@@ -123,6 +126,9 @@ impl Service {
             let Some(last) = entries.last() else { break };
             after = last.seq;
             entries.iter().for_each(|entry| counts.add(entry.state, 1));
+        }
+        if caller.is_bound() {
+            counts = counts.without(LedgerState::Filtered);
         }
         Ok(LedgerSummary { from, to: after, counts })
     }
@@ -171,6 +177,12 @@ impl Service {
         let page = self.store.ledger(hook.hook_no, after, until, limit, &self.formats).await?;
         Ok(page.entries)
     }
+}
+
+/// Whether a caller may know of a line in this state: what a hook did not select is of others, for a caller that
+/// sees only what is one end user's.
+fn sees(caller: &Caller, state: LedgerState) -> bool {
+    !(caller.is_bound() && state == LedgerState::Filtered)
 }
 
 /// The `seq` before the first change of a range, and that of its last.
@@ -227,6 +239,9 @@ impl LedgerExport {
         self.summary.to = last.seq;
         let mut lines = Vec::new();
         for entry in entries {
+            if !sees(&self.caller, entry.state) {
+                continue;
+            }
             self.summary.counts.add(entry.state, 1);
             if self.state.is_none_or(|state| entry.state == state) {
                 lines.push(line(&self.hook, entry));

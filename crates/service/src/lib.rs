@@ -5,6 +5,7 @@
 //! Everything outside the caller's app is not found, with the same answer as for an unknown id.
 
 mod accounts;
+mod advice;
 mod announcement;
 mod apps;
 mod audit;
@@ -19,13 +20,16 @@ mod deliveries;
 mod error;
 mod event_types;
 mod events;
+mod examples;
 mod hooks;
 mod inboxes;
 mod keys;
 mod known;
 mod ledger;
+mod operators;
 mod passwords;
 mod people;
+mod portal;
 mod providers;
 mod publish;
 mod pushes;
@@ -33,6 +37,7 @@ mod records;
 mod replays;
 mod retention;
 mod signing_keys;
+mod stats;
 mod tokens;
 mod users;
 mod validate;
@@ -41,11 +46,13 @@ mod watching;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use tidings_core::catalogue::Example;
 use tidings_core::clock::{Clock, Timestamp};
 use tidings_core::egress::EgressPolicy;
 use tidings_core::format::Formats;
 use tidings_core::id::Ids;
 use tidings_core::limits;
+use tidings_core::meter::Durations;
 use tidings_core::retention::Retention;
 use tidings_core::seal::Keyring;
 use tidings_store::Store;
@@ -53,13 +60,14 @@ use tidings_transform::Sandbox;
 use tokio::sync::{Mutex, Semaphore};
 
 pub use accounts::{Account, AccountChanges, AccountQuery, NewAccount, Password};
+pub use advice::{Advice, advice};
 pub use announcement::Announcement;
 pub use apps::{App, AppChanges, NewApp};
-pub use audit::AuditLine;
+pub use audit::{AuditBreak, AuditLine, AuditVerdict};
 pub use authenticate::{Caller, Scope};
 pub use bootstrap::Bootstrap;
 pub use calendars::Calendar;
-pub use changes::{Change, ChangePage, ChangeStream};
+pub use changes::{Change, ChangePage, ChangeSearch, ChangeStream, FoundChanges};
 pub use connect::{
     Authorization, AuthorizationInput, CONNECT_CALENDARS, CONNECT_READ, CONNECT_WRITE,
     CalendarChoice, ConnectAccess, ConnectAccount, ConnectCalendar, ConnectEvents, ConnectLogin,
@@ -70,19 +78,24 @@ pub use connections::{
     CodeConnection, ConnectedByCode, Connection, ConsentPage, Finished, NewConnection, NotConnected,
 };
 pub use cursor::{Page, PageInput};
-pub use deliveries::{Attempt, Delivery, DeliveryQuery};
+pub use deliveries::{Attempt, Delivery, DeliveryQuery, DeliveryRequest, SignedDelivery};
 pub use error::{Error, Field};
 pub use event_types::{EventType, EventTypeInput};
 pub use events::{CalendarEvent, EventQuery, Made as MadeEvent, Writing};
+pub use examples::TypeExample;
 pub use hooks::{
     AccessChanges, Coalescing, CreatedHook, EnableFrom, Hook, HookChanges, HookFrom, HookMatch,
-    Made, NamedFilter, NewHook, OrderingKind, Preview, PreviewInput, Reach, RotateSecret, Rotated,
-    Run, Serving, Verify,
+    Made, NamedFilter, NewHook, OrderingKind, Preview, PreviewInput, Reach, RevealedSecret,
+    RotateSecret, Rotated, Run, Serving, Verify,
 };
 pub use inboxes::{Inbox, InboxRequest};
 pub use keys::{CreatedKey, Key, NewKey};
 pub use ledger::{LedgerExport, LedgerLine, LedgerQuery, LedgerSummary};
+pub use operators::{
+    NewOperator, Operator, OperatorChanges, OperatorSession, Origin, SignIn, SignedIn, TotpOffer,
+};
 pub use people::{NewPerson, Person, Registration};
+pub use portal::{PortalInput, PortalLink};
 pub use providers::Desk;
 pub use publish::{NewPublication, Published, Receipt};
 pub use pushes::{Pushed, ZoomPush};
@@ -93,10 +106,11 @@ pub use records::{
 pub use replays::{NewReplay, Replay, ReplayFrom};
 pub use retention::Retainer;
 pub use signing_keys::WebhookKey;
+pub use stats::{About, AccountSync, AppOverview, HookBacklog, Point, Span, Stats, Trouble};
 // What surfaces need of the store's vocabulary, so that they need not know the store.
 pub use tidings_core::settings::AppSettings;
 pub use tidings_store::{
-    AccountStatus, DeliveryStatus, GrantKind, LedgerAttempt, LedgerCounts, LedgerState,
+    AccountStatus, DeliveryStatus, GrantKind, LedgerAttempt, LedgerCounts, LedgerState, Role,
 };
 pub use tokens::{NewToken, TokenChanges, TokenText};
 pub use users::{ConnectToken, NewUser, User, UserChanges};
@@ -130,7 +144,10 @@ pub struct Service {
     compiled: event_types::Compiled,
     providers: providers::Providers,
     passwords: passwords::Passwords,
+    sign_ins: operators::SignIns,
     registration: Arc<Registration>,
+    accepted: Arc<Durations>,
+    examples: Arc<[Example]>,
 }
 
 impl Service {
@@ -160,7 +177,10 @@ impl Service {
             compiled: event_types::Compiled::default(),
             providers: providers::Providers::default(),
             passwords: passwords::Passwords::default(),
+            sign_ins: operators::SignIns::default(),
             registration: Arc::default(),
+            accepted: Arc::default(),
+            examples: Arc::default(),
         }
     }
 
@@ -179,6 +199,12 @@ impl Service {
         &self.clock
     }
 
+    /// How long publishes took from the call until they were durable; those that were refused are not
+    /// among them.
+    pub fn accepted(&self) -> &Durations {
+        &self.accepted
+    }
+
     /// Whether the store answers.
     ///
     /// # Errors
@@ -186,6 +212,11 @@ impl Service {
     pub async fn ready(&self) -> Result<()> {
         self.store.apps(0, 1).await?;
         Ok(())
+    }
+
+    /// Commits of this process so far: who shows something looks again when the number has grown.
+    pub fn commits(&self) -> u64 {
+        self.store.commits()
     }
 
     /// The time by the clock that was handed down.

@@ -98,18 +98,30 @@ impl Passwords {
         stored: Option<String>,
         clock: &Clock,
     ) -> Result<bool> {
+        let right = self.work(move || match stored {
+            Some(stored) => matches_now(&password, &stored),
+            // The same work for nothing.
+            None => {
+                hash_now(&password, &[0; SALT_BYTES]);
+                false
+            }
+        });
+        self.check_with(name, clock, right).await
+    }
+
+    /// As [`Passwords::check`], for something else that is guessed: `right` says whether it is the right one.
+    ///
+    /// # Errors
+    /// Limit exceeded when `name` was tried too often lately; whatever `right` returns.
+    pub(crate) async fn check_with(
+        &self,
+        name: &str,
+        clock: &Clock,
+        right: impl Future<Output = Result<bool>>,
+    ) -> Result<bool> {
         let name: [u8; 32] = Sha256::digest(name.as_bytes()).into();
         let tried = self.begin(name, clock.now())?;
-        let right = self
-            .work(move || match stored {
-                Some(stored) => matches_now(&password, &stored),
-                // The same work for nothing.
-                None => {
-                    hash_now(&password, &[0; SALT_BYTES]);
-                    false
-                }
-            })
-            .await?;
+        let right = right.await?;
         tried.count();
         if right {
             self.lock().remove(&name);

@@ -100,8 +100,8 @@ impl Service {
     /// # Errors
     /// Forbidden; invalid; conflict when the name is taken.
     pub async fn register_person_as(&self, caller: &Caller, new: NewPerson) -> Result<Person> {
-        self.allow_owner(caller, "person.create", caller.grant_id()).await?;
-        self.add_person(new, caller.grant_id().to_string()).await
+        self.allow_owner(caller, "person.create", caller.actor().as_str()).await?;
+        self.add_person(new, caller.actor()).await
     }
 
     /// A person by name.
@@ -199,6 +199,7 @@ impl Service {
             action: "person.create",
             object: app.to_string(),
             denied: false,
+            address: None,
             detail: json!({}),
         };
         let made = self.store.create_person(new_app, new_user, entry).await;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::time::Instant;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -103,6 +104,7 @@ impl Service {
         once: Option<&str>,
         traceparent: Option<&str>,
     ) -> Result<Published> {
+        let began = Instant::now();
         let app_no = caller.app()?.app_no;
         let now = self.now();
         let idempotency = once.map(|key| idempotency(key, &inputs)).transpose()?;
@@ -123,7 +125,7 @@ impl Service {
                 order_key: input.order_key,
                 occurred_at: input.occurred_at.unwrap_or(now),
                 origin: Origin::Api,
-                actor: Some(caller.grant_id().to_string()),
+                actor: Some(caller.actor()),
                 traceparent: traceparent.map(str::to_owned),
                 body: input.data,
             }
@@ -133,6 +135,7 @@ impl Service {
         fault::point("publish.asked");
         let published = self.store.publish(app_no, changes, idempotency, now).await?;
         fault::point("publish.durable");
+        self.accepted.record(began.elapsed());
         let mut warnings = warnings.into_iter();
         let receipts = published.appended.changes.iter().map(|change| Receipt {
             warnings: warnings.next().unwrap_or_default(),

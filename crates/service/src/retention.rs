@@ -9,6 +9,7 @@ use tidings_core::clock::Timestamp;
 use tidings_core::id::ChangeId;
 use tidings_core::limits;
 use tidings_core::retention::{AppRetention, Retention};
+use tidings_core::tally::minute_of;
 use tidings_store::{Gap, Trimmed};
 
 use crate::validate::Checks;
@@ -109,6 +110,8 @@ enum Task {
     Keys,
     /// Remove tokens that ended long ago.
     Tokens,
+    /// Forget what was counted for charts.
+    Minutes,
     /// Remove attempts numbered after this.
     Attempts(i64),
     /// Look at apps after this store key.
@@ -138,7 +141,7 @@ impl Retainer {
     }
 
     fn begin(&mut self, now: Timestamp) {
-        self.todo.extend([Task::Apps(0), Task::Tokens, Task::Keys]);
+        self.todo.extend([Task::Apps(0), Task::Minutes, Task::Tokens, Task::Keys]);
         // Going through what some app keeps for long is worth it now and then.
         let due =
             |swept: Timestamp| now.0.abs_diff(swept.0) >= limits::RETENTION_SLACK_MS.unsigned_abs();
@@ -160,6 +163,12 @@ impl Retainer {
                 let until = now.plus_ms(-limits::ENDED_TOKENS_KEPT_MS);
                 if store.sweep_grants(until, limits::PAGE_MAX as usize).await? > 0 {
                     self.todo.push(Task::Tokens);
+                }
+            }
+            Task::Minutes => {
+                let oldest = minute_of(now.plus_ms(-limits::STATS_KEPT_MS));
+                if store.forget_minutes(oldest).await? > 0 {
+                    self.todo.push(Task::Minutes);
                 }
             }
             Task::Attempts(after) => {

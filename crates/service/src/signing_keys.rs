@@ -3,7 +3,6 @@
 use tidings_core::clock::Timestamp;
 use tidings_core::id::{AppId, SigningKeyId};
 use tidings_core::limits;
-use tidings_core::seal::Place;
 use tidings_core::sign::{PublicKey, SigningKey};
 use tidings_store::{self as store, NewSigningKey};
 
@@ -87,8 +86,7 @@ impl Service {
     fn new_signing_key(&self, app: AppId, now: Timestamp) -> NewSigningKey {
         let key = SigningKey::generate(&self.ids);
         let id = self.ids.next(now);
-        let place = Place { table: "signing_key", column: "sealed", app, row: id };
-        let sealed = self.keyring.seal(place, key.seed(), &self.ids);
+        let sealed = key.seal(&self.keyring, app, id, &self.ids);
         NewSigningKey { id, public: key.public().0, sealed }
     }
 

@@ -138,7 +138,7 @@ impl Service {
         if taken.is_some() && kind.is_bearer() {
             self.known.forget();
         }
-        Ok(taken.map(|(grant, app)| Caller { grant, app: Some(app) }))
+        Ok(taken.map(|(grant, app)| Caller::new(grant, Some(app))))
     }
 
     /// Tokens of these kinds that are not revoked, oldest first, at most [`limits::TOKENS_LISTED_MAX`]; of a
@@ -284,11 +284,15 @@ impl Caller {
             last_used_at: None,
             revoked_at: None,
         };
-        Self { grant, app: Some(app) }
+        Self::new(grant, Some(app))
     }
 
     /// Whether it may hand out these scopes for this end user.
-    fn may_grant(&self, user: Option<UserId>, scopes: &[Scope]) -> Result<()> {
+    pub(crate) fn may_grant(&self, user: Option<UserId>, scopes: &[Scope]) -> Result<()> {
+        // A link into the portal ends when it was said to: it makes nothing that lasts longer.
+        if self.grant.kind == GrantKind::Portal {
+            return Err(Error::Forbidden(Scope::Accounts.as_str()));
+        }
         let own = self.grant.user_id.is_some() && self.grant.user_id == user;
         if !own {
             self.may(Scope::Accounts)?;
@@ -323,8 +327,16 @@ fn check(new: &NewToken, now: Timestamp) -> Result<()> {
     checks.name("/name", &new.name);
     checks.future("/expires_at", new.expires_at, now);
     checks.details("/details", &new.details);
-    if matches!(new.kind, GrantKind::Owner | GrantKind::App) {
-        checks.refuse("/kind", "kind", "must not be owner or app: those are keys");
+    match new.kind {
+        GrantKind::Owner | GrantKind::App => {
+            checks.refuse("/kind", "kind", "must not be owner or app: those are keys");
+        }
+        GrantKind::Operator => checks.refuse("/kind", "kind", "must not be operator: they sign in"),
+        GrantKind::Portal if new.user.is_none() || new.scopes != [Scope::Hooks] => {
+            let why = "portal must be for a user, with the scope hooks and no other";
+            checks.refuse("/kind", "kind", why);
+        }
+        _ => {}
     }
     if let TokenText::Given(text) = &new.text {
         let fits = (limits::TOKEN_BYTES_MIN..=limits::TOKEN_BYTES_MAX).contains(&text.len());
@@ -353,6 +365,8 @@ fn hint(text: &str) -> String {
 fn kind_of(kind: GrantKind) -> TokenKind {
     match kind {
         GrantKind::Owner | GrantKind::App => TokenKind::ApiKey,
+        GrantKind::Portal => TokenKind::Portal,
+        GrantKind::Operator => TokenKind::Operator,
         GrantKind::Connect => TokenKind::Connect,
         GrantKind::Code => TokenKind::Code,
         GrantKind::Refresh => TokenKind::Refresh,

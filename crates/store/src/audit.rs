@@ -1,5 +1,7 @@
 //! The audit log: who did what to which object, and what was refused. A verb's row is written in the
-//! verb's own transaction.
+//! verb's own transaction, and chained to the row before it.
+
+mod chain;
 
 use std::sync::Arc;
 
@@ -7,12 +9,14 @@ use tidings_core::change::NewChange;
 use tidings_core::clock::Timestamp;
 
 use crate::sql::{Row, Sql, values};
-use crate::{Appended, Result, Store, app, journal};
+use crate::{Appended, Error, Result, Store, app, journal};
+
+pub use chain::{AuditBreak, AuditLog, AuditVerdict};
 
 /// One line that a verb writes into the audit log.
 #[derive(Clone, Debug)]
 pub struct AuditEntry {
-    /// Who: a grant's id, or `system`.
+    /// Who: a grant's or an operator's id, or `system`.
     pub actor: String,
     /// What: `hook.create`, `account.delete`, …
     pub action: &'static str,
@@ -20,6 +24,8 @@ pub struct AuditEntry {
     pub object: String,
     /// Whether it was refused.
     pub denied: bool,
+    /// Whence the request came, when that is known.
+    pub address: Option<String>,
     /// More, with every secret left out.
     pub detail: serde_json::Value,
 }
@@ -31,7 +37,7 @@ pub struct AuditRow {
     pub audit_no: i64,
     /// When.
     pub at: Timestamp,
-    /// Who: a grant's id, or `system`.
+    /// Who: a grant's or an operator's id, or `system`.
     pub actor: String,
     /// What.
     pub action: String,
@@ -39,6 +45,8 @@ pub struct AuditRow {
     pub object: String,
     /// Whether it was refused.
     pub denied: bool,
+    /// Whence the request came, when that is known.
+    pub address: Option<String>,
     /// More.
     pub detail: serde_json::Value,
 }
@@ -50,20 +58,37 @@ pub(crate) fn insert(
     entry: &AuditEntry,
     now: Timestamp,
 ) -> Result<()> {
-    sql.run(
-        "INSERT INTO audit (app_no, at, actor, action, object, outcome, detail)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    let previous = chain::take_head(sql, app_no)?;
+    let detail = entry.detail.to_string();
+    let outcome = if entry.denied { "denied" } else { "done" };
+    let line = chain::Line {
+        app_no,
+        at: now.0,
+        actor: &entry.actor,
+        action: entry.action,
+        object: &entry.object,
+        outcome,
+        detail: &detail,
+        address: entry.address.as_deref(),
+    };
+    let hash = line.hash_after(&previous);
+    let audit_no = sql.row(
+        "INSERT INTO audit (app_no, at, actor, action, object, outcome, detail, address, hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING audit_no",
         values![
             app_no,
             now.0,
             &entry.actor,
             entry.action,
             &entry.object,
-            if entry.denied { "denied" } else { "done" },
-            entry.detail.to_string(),
+            outcome,
+            &detail,
+            &entry.address,
+            hash,
         ],
+        |row| row.get::<i64>(0),
     )?;
-    Ok(())
+    chain::put_head(sql, app_no, audit_no.ok_or(Error::failed())?, hash)
 }
 
 impl Store {
@@ -113,7 +138,7 @@ impl Store {
             let of_app = app::of(app_no);
             sql.rows(
                 &format!(
-                    "SELECT audit_no, at, actor, action, object, outcome, detail FROM audit t
+                    "SELECT audit_no, at, actor, action, object, outcome, detail, address FROM audit t
                      WHERE {of_app} AND audit_no < ?2 ORDER BY audit_no DESC LIMIT ?3"
                 ),
                 values![app_no, before.unwrap_or(i64::MAX), limit],
@@ -132,6 +157,7 @@ fn from_row(row: &Row<'_>) -> Result<AuditRow> {
         action: row.get(3)?,
         object: row.get(4)?,
         denied: row.get::<String>(5)? == "denied",
+        address: row.get(7)?,
         detail: serde_json::from_str(&row.get::<String>(6)?)?,
     })
 }

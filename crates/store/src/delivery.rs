@@ -53,6 +53,8 @@ pub struct DeliveryRow {
     pub status: DeliveryStatus,
     /// Attempts made.
     pub attempts: u32,
+    /// When the last of them began.
+    pub last_attempt_at: Option<Timestamp>,
     /// When it is tried again.
     pub next_attempt_at: Option<Timestamp>,
     /// Why it is parked or was given up, in plain words.
@@ -80,6 +82,8 @@ const SELECT: &str = "
     SELECT d.*,
       (SELECT count(*) FROM attempt a WHERE a.hook_no = d.hook_no AND a.first_seq = d.first_seq
          AND a.last_seq = d.last_seq AND a.group_key = d.group_key) AS attempts,
+      (SELECT max(started_at) FROM attempt a WHERE a.hook_no = d.hook_no AND a.first_seq = d.first_seq
+         AND a.last_seq = d.last_seq AND a.group_key = d.group_key) AS last_at,
       EXISTS (SELECT 1 FROM attempt a WHERE a.hook_no = d.hook_no AND a.first_seq = d.first_seq
          AND a.last_seq = d.last_seq AND a.group_key = d.group_key AND a.outcome = 'delivered')
          AS delivered,
@@ -91,7 +95,8 @@ const SELECT: &str = "
   t AS (
     SELECT *, CASE WHEN due_at IS NOT NULL THEN 'parked' WHEN reason IS NOT NULL THEN 'exhausted'
       WHEN delivered THEN 'delivered' ELSE 'pending' END AS status FROM s)
-  SELECT hook_no, first_seq, last_seq, members, group_key, status, attempts, due_at, reason FROM t";
+  SELECT hook_no, first_seq, last_seq, members, group_key, status, attempts, due_at, reason, last_at
+    FROM t";
 
 fn from_row(row: &Row<'_>) -> Result<DeliveryRow> {
     Ok(DeliveryRow {
@@ -106,6 +111,7 @@ fn from_row(row: &Row<'_>) -> Result<DeliveryRow> {
         attempts: row.get(6)?,
         next_attempt_at: row.get::<Option<i64>>(7)?.map(Timestamp),
         reason: row.get(8)?,
+        last_attempt_at: row.get::<Option<i64>>(9)?.map(Timestamp),
     })
 }
 

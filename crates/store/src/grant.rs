@@ -42,10 +42,14 @@ pub enum GrantKind {
     Session,
     /// The Pryv surface: an access of a person or of what they let in.
     Access,
+    /// The portal: the hooks of one end user.
+    Portal,
+    /// What an operator's role lets them do. Never stored.
+    Operator,
 }
 
 impl GrantKind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Owner,
         Self::App,
         Self::Connect,
@@ -53,6 +57,8 @@ impl GrantKind {
         Self::Refresh,
         Self::Session,
         Self::Access,
+        Self::Portal,
+        Self::Operator,
     ];
 
     /// The name used in the store and in APIs.
@@ -65,6 +71,8 @@ impl GrantKind {
             Self::Refresh => "refresh",
             Self::Session => "session",
             Self::Access => "access",
+            Self::Portal => "portal",
+            Self::Operator => "operator",
         }
     }
 

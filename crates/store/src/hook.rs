@@ -2,6 +2,7 @@
 
 mod access;
 mod find;
+mod render;
 mod write;
 
 use std::ops::ControlFlow;

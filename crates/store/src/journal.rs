@@ -1,6 +1,7 @@
 //! The journal: append, read, publish once.
 
 mod append;
+mod search;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::sql::{Row, Sql, values};
 use crate::{Error, Result, Store};
 
 pub(crate) use append::{Append, append, append_all, append_for, append_one};
+pub use search::{Found, Sought};
 
 /// Changes that one commit appended to one app's journal, in order of `seq`.
 #[derive(Debug)]

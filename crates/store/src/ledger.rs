@@ -82,6 +82,13 @@ impl LedgerCounts {
         self.0[state as usize] += more;
     }
 
+    /// The same without those in a state.
+    #[must_use]
+    pub fn without(mut self, state: LedgerState) -> Self {
+        self.0[state as usize] = 0;
+        self
+    }
+
     /// How many are in a state.
     pub fn of(&self, state: LedgerState) -> u64 {
         self.0[state as usize]

@@ -7,11 +7,13 @@
 mod account;
 mod app;
 mod audit;
+mod backup;
 mod cursor;
 mod database;
 mod delivery;
 mod error;
 mod event_type;
+mod gauges;
 mod grant;
 mod hook;
 mod journal;
@@ -20,12 +22,14 @@ mod listen;
 mod migrate;
 mod mirror;
 mod oauth_state;
+mod operator;
 mod read;
 mod record;
 mod retention;
 mod settle;
 mod signing_key;
 mod sql;
+mod stats;
 mod subscription;
 mod user;
 mod write_key;
@@ -41,21 +45,27 @@ pub use account::{
     ScopeIds, SyncState,
 };
 pub use app::{App, AppCounts, AppUpdate, NewApp};
-pub use audit::{AuditEntry, AuditRow};
+pub use audit::{AuditBreak, AuditEntry, AuditLog, AuditRow, AuditVerdict};
+pub use backup::Contents;
 pub use cursor::{CursorRow, DispatchApp, NewReplay, ParkedRow};
 pub use delivery::{AttemptDetail, DeliveryRow, DeliveryStatus};
 pub use error::Error;
 pub use event_type::{EventType, NewEventType};
+pub use gauges::Gauges;
 pub use grant::{Grant, GrantKind, GrantUpdate, NewGrant, Rotation};
 pub use hook::{ActiveHook, Hook, HookLike, HookSecret, HookUpdate, NewHook, NewSecret};
-pub use journal::{Appended, Idempotency, Published};
+pub use journal::{Appended, Found, Idempotency, Published, Sought};
 pub use ledger::{
     LedgerAttempt, LedgerBounds, LedgerCounts, LedgerEntry, LedgerPage, LedgerState, Picked, Picks,
 };
+pub use migrate::Schema;
 pub use mirror::{
     Collection, CollectionWrite, Item, ItemVersion, ItemWrite, MirrorCommit, Superseded,
 };
 pub use oauth_state::OAuthState;
+pub use operator::{
+    NewOperator, NewSession, Operator, OperatorSecrets, OperatorSession, OperatorUpdate, Role,
+};
 pub use record::{
     Deleted, Expect, Flip, NewRecordAccount, OpenRefresh, Record, RecordAccount, RecordChange,
     RecordOrder, RecordPut, RecordQuery, RecordWrite, Staged,
@@ -63,9 +73,11 @@ pub use record::{
 pub use retention::{Gap, KeptApp, Trimmed};
 pub use settle::{AttemptRecord, CursorWrite, HookCount, ParkedWrite, Settle};
 pub use signing_key::{NewSigningKey, SigningKeyRow};
+pub use stats::{AccountTrouble, HookBacklog, HookMinute, HookTrouble, Owed, Syncing};
 pub use subscription::{NewSubscription, Subscription, SubscriptionStatus};
 pub use user::{EndUser, EndUserUpdate, NewEndUser};
 pub use write_key::{Claimed, WriteClaim};
+pub use writer::Commits;
 
 use database::Database;
 use read::Readers;
@@ -75,6 +87,9 @@ use writer::{Backend, Writer};
 
 /// Result of a store call.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// The file of the embedded store in its directory.
+pub const STORE_FILE: &str = "tidings.sqlite";
 
 /// Announcements that a slow listener may miss before it is told to look for itself.
 const ANNOUNCEMENTS_KEPT: usize = 4_096;
@@ -110,7 +125,7 @@ impl Store {
     /// this binary or was altered.
     pub fn open(directory: &Path) -> Result<Self> {
         std::fs::create_dir_all(directory).map_err(Error::directory)?;
-        let path = directory.join("tidings.sqlite");
+        let path = directory.join(STORE_FILE);
         let (committed, _) = broadcast::channel(ANNOUNCEMENTS_KEPT);
         let embedded = Embedded::open(directory, &path)?;
         let writer = Writer::start(Backend::Sqlite(embedded), committed.clone())?;

@@ -54,6 +54,26 @@ impl Readers {
     }
 }
 
+impl Readers {
+    /// Runs a query on a read connection, off the async threads.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Sql<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let pool = Arc::clone(&self.0);
+        let work = move || {
+            let conn = pool.take()?;
+            let found = query(&conn.sql());
+            pool.give_back(conn);
+            found
+        };
+        let turn = self.0.turns.acquire().await.map_err(|_| Error::unavailable())?;
+        let found = tokio::task::spawn_blocking(work).await.map_err(|_| Error::failed())?;
+        drop(turn);
+        found
+    }
+}
+
 impl Connection {
     fn sql(&self) -> Sql<'_> {
         match self {
@@ -106,16 +126,6 @@ impl Store {
         &self,
         query: impl FnOnce(&Sql<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let pool = Arc::clone(&self.readers.0);
-        let work = move || {
-            let conn = pool.take()?;
-            let found = query(&conn.sql());
-            pool.give_back(conn);
-            found
-        };
-        let turn = self.readers.0.turns.acquire().await.map_err(|_| Error::unavailable())?;
-        let found = tokio::task::spawn_blocking(work).await.map_err(|_| Error::failed())?;
-        drop(turn);
-        found
+        self.readers.read(query).await
     }
 }

@@ -10,9 +10,9 @@ pub(crate) mod sqlite;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use tidings_core::meter::{Count, Durations};
 use tidings_core::{fault, limits};
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -88,11 +88,20 @@ fn answer<T: Send + 'static>(to: oneshot::Sender<Result<T>>, done: Result<T>) ->
     })
 }
 
+/// How the commits of a writer went.
+#[derive(Debug, Default)]
+pub struct Commits {
+    /// How long it took from the first job of a commit until it was durable.
+    pub durable: Durations,
+    /// Commits that failed, or whose fate could not be found out.
+    pub failed: Count,
+}
+
 /// Handle of the writer thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Writer {
     queue: mpsc::Sender<Message>,
-    commits: Arc<AtomicU64>,
+    commits: Arc<Commits>,
     /// How long callers wait for the fate of a commit, unless they must know it.
     patience: Duration,
 }
@@ -104,7 +113,7 @@ impl Writer {
         announcements: broadcast::Sender<Committed>,
     ) -> Result<Self> {
         let (queue, receiver) = mpsc::channel(limits::WRITER_QUEUE_MAX);
-        let commits = Arc::new(AtomicU64::new(0));
+        let commits = Arc::new(Commits::default());
         let patience = backend.patience();
         let commits_made = Arc::clone(&commits);
         let thread = Thread {
@@ -152,7 +161,18 @@ impl Writer {
 impl Store {
     /// Commits since the store was opened. Far fewer than writes while many of them wait.
     pub fn commits(&self) -> u64 {
-        self.writer.commits.load(Ordering::Relaxed)
+        self.writer.commits.durable.count()
+    }
+
+    /// How the commits went.
+    pub fn commit_meters(&self) -> &Commits {
+        &self.writer.commits
+    }
+
+    /// Jobs that wait for the writer now, and how many may: one more is refused as busy.
+    pub fn writer_queue(&self) -> (usize, usize) {
+        let most = self.writer.queue.max_capacity();
+        (most - self.writer.queue.capacity(), most)
     }
 
     /// Runs `job` in the next commit and answers once it is durable. `rows` is about how many rows it
@@ -270,7 +290,7 @@ struct Thread {
     /// Did not belong in the last commit.
     waiting: Option<Message>,
     announcements: broadcast::Sender<Committed>,
-    commits: Arc<AtomicU64>,
+    commits: Arc<Commits>,
     /// Where the callers run.
     runtime: Option<Handle>,
     /// When it was last said that a commit failed.
@@ -316,12 +336,13 @@ impl Thread {
         let fate = self.backend.fate(done.commit, &mut self.receiver, &mut self.said);
         if fate == Fate::Durable {
             fault::point("writer.durable");
-            self.commits.fetch_add(1, Ordering::Relaxed);
+            self.commits.durable.record(began.elapsed());
             for event in done.announce {
                 // No listener is not an error.
                 drop(self.announcements.send(event));
             }
         }
+        self.commits.failed.add(u64::from(fate != Fate::Durable));
         fault::point("writer.announced");
         let answers = done.answers;
         let answer_all = move || answers.into_iter().for_each(|answer| answer(fate));

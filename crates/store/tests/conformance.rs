@@ -8,6 +8,8 @@
 mod access;
 #[path = "conformance/accounts.rs"]
 mod accounts;
+#[path = "conformance/audit.rs"]
+mod audit;
 #[path = "conformance/connecting.rs"]
 mod connecting;
 #[path = "conformance/cursors.rs"]
@@ -18,6 +20,8 @@ mod deliveries;
 mod event_types;
 #[path = "conformance/finding.rs"]
 mod finding;
+#[path = "conformance/gauges.rs"]
+mod gauges;
 #[path = "conformance/grants.rs"]
 mod grants;
 #[path = "conformance/histories.rs"]
@@ -30,6 +34,8 @@ mod journal;
 mod ledger;
 #[path = "conformance/opening.rs"]
 mod opening;
+#[path = "conformance/operators.rs"]
+mod operators;
 #[path = "conformance/publish.rs"]
 mod publish;
 #[path = "conformance/record_jobs.rs"]
@@ -38,6 +44,8 @@ mod record_jobs;
 mod records;
 #[path = "conformance/retention.rs"]
 mod retention;
+#[path = "conformance/stats.rs"]
+mod stats;
 #[path = "conformance/support.rs"]
 mod support;
 #[path = "conformance/syncing.rs"]
@@ -93,6 +101,8 @@ conformance! { [sqlite postgres] {
         replay_begins_and_is_cancelled;
     deliveries:
         deliveries_are_listed_by_status;
+    gauges:
+        gauges_say_how_the_installation_stands;
     ledger:
         the_ledger_knows_every_state
         a_ledger_judges_by_the_version_in_force
@@ -103,6 +113,12 @@ conformance! { [sqlite postgres] {
         what_a_replay_delivers_is_no_longer_given_up;
     histories:
         counts_add_up_and_each_state_is_right_after_any_history;
+    stats:
+        minutes_add_up_by_hook_and_by_app
+        old_minutes_are_forgotten_in_bounded_commits
+        what_hooks_owe_and_what_is_in_trouble_is_known
+        how_far_accounts_are_synced_is_known
+        a_search_goes_back_from_the_newest_and_says_how_far_it_looked;
     event_types:
         an_event_type_is_written_replaced_and_removed
         an_app_says_how_strictly_it_is_validated;
@@ -192,6 +208,18 @@ conformance! { [sqlite postgres] {
         an_item_is_found_by_key_by_series_and_anywhere
         a_create_is_claimed_once_and_repeats_its_item
         what_a_write_replaced_is_remembered_for_a_while;
+    audit:
+        an_untouched_log_is_as_it_was_written_also_while_it_grows
+        whatever_is_tampered_with_is_found
+        lines_from_before_the_chain_are_counted_apart
+        a_chain_goes_on_after_its_app_was_deleted_and_by_the_next_process;
+    operators:
+        an_operator_is_created_once_per_address_and_found_by_it
+        an_owner_who_can_sign_in_is_always_left
+        the_first_operator_is_made_once_by_the_newest_link
+        a_session_is_found_by_its_token_until_it_ends
+        sessions_end_with_their_operator_and_of_too_many_the_oldest
+        a_code_works_once_and_only_forward;
     tenants:
         one_app_never_sees_anothers_rows
         deleting_an_app_erases_content

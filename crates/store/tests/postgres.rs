@@ -34,6 +34,7 @@ async fn app(store: &Store, ids: &Ids) -> App {
         action: "app.create",
         object: String::new(),
         denied: false,
+        address: None,
         detail: serde_json::json!({}),
     };
     store.create_app(new, audit).await.unwrap()

@@ -11,7 +11,7 @@ use tidings_core::change::{NewChange, Origin, Subject};
 use tidings_core::clock::Timestamp;
 use tidings_core::hook::HookStatus;
 use tidings_core::id::{ChangeId, Ids};
-use tidings_store::Store;
+use tidings_store::{AuditEntry, Store};
 use tidings_testkit::postgres::PostgresDatabase;
 
 const NOW: Timestamp = Timestamp(1_795_248_000_000);
@@ -39,6 +39,8 @@ INSERT INTO attempt (attempt_no, hook_no, cursor_no, first_seq, last_seq, member
   VALUES (1, 1, 0, 1, 1, 1, 1, 'delivered', 1, 900, 'https://receiver.example/hook', 204);
 INSERT INTO parked (hook_no, cursor_no, first_seq, last_seq, members, attempts, due_at, reason, parked_at)
   VALUES (1, 0, 2, 2, 1, 1, 9, 'status 500', 1);
+INSERT INTO audit (app_no, at, actor, action, object, outcome)
+  VALUES (1, 1, 'system', 'app.create', '', 'done'), (NULL, 1, 'system', 'key.create', '', 'done');
 ";
 
 /// What came with the second migration.
@@ -177,6 +179,17 @@ async fn goes_on(old: Old, count: usize) {
         traceparent: None,
         body: Bytes::from_static(b"{}"),
     };
+    let entry = AuditEntry {
+        actor: "system".into(),
+        action: "app.update",
+        object: String::new(),
+        denied: false,
+        address: None,
+        detail: serde_json::json!({}),
+    };
+    store.audit(Some(1), entry, NOW).await.unwrap();
+    let verdict = store.audit_log().verify().await.unwrap();
+    assert_eq!((verdict.lines, verdict.before_chain, verdict.broken), (3, 2, None), "{count}");
     let next = store.publish(1, vec![new], None, NOW).await.unwrap();
     assert_eq!(next.appended.changes[0].seq, 3, "{count}");
     store.close().await;

@@ -1,10 +1,11 @@
 //! Scheme `v1a` of Standard Webhooks: Ed25519, so that a receiver verifies with a public key.
 
 use std::fmt;
+use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ring::signature::{Ed25519KeyPair, KeyPair};
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
@@ -26,6 +27,11 @@ pub struct SigningKeyError;
 /// What verifies the signatures of a [`SigningKey`]; printed `whpk_` and the base64 of its 32 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PublicKey(pub [u8; 32]);
+
+/// The text is not a public key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a public key is whpk_ followed by the base64 of 32 bytes")]
+pub struct PublicKeyError;
 
 impl SigningKey {
     /// A new random key.
@@ -80,6 +86,35 @@ impl fmt::Display for PublicKey {
     }
 }
 
+impl FromStr for PublicKey {
+    type Err = PublicKeyError;
+    fn from_str(text: &str) -> Result<Self, PublicKeyError> {
+        let bytes = text.strip_prefix("whpk_").and_then(|encoded| STANDARD.decode(encoded).ok());
+        bytes.and_then(|bytes| Self::from_bytes(&bytes)).ok_or(PublicKeyError)
+    }
+}
+
+/// As [`super::verify`], for the `v1a` signatures in `header`.
+pub fn verify_public(
+    key: &PublicKey,
+    id: &str,
+    timestamp: &str,
+    header: &str,
+    body: &[u8],
+    now: Timestamp,
+) -> bool {
+    let Ok(seconds) = timestamp.parse::<i64>() else { return false };
+    if !super::is_recent(seconds, now) {
+        return false;
+    }
+    let message = [format!("{id}.{seconds}.").as_bytes(), body].concat();
+    let key = UnparsedPublicKey::new(&ED25519, key.0);
+    header.split(' ').take(super::SIGNATURES_MAX).any(|signature| {
+        let given = signature.strip_prefix("v1a,").and_then(|text| STANDARD.decode(text).ok());
+        given.is_some_and(|given| key.verify(&message, &given).is_ok())
+    })
+}
+
 /// The `v1a` part of `webhook-signature`: one signature over `id.timestamp.body` for each key,
 /// separated by spaces.
 pub fn public_signature_header<'k>(
@@ -99,9 +134,32 @@ fn signed_bytes(id: &str, at: Timestamp, body: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use ring::signature::{ED25519, UnparsedPublicKey};
-
     use super::*;
+
+    #[test]
+    fn a_printed_key_is_read_again_and_verifies_what_its_owner_signed() {
+        let key = SigningKey::generate(&Ids::seeded(3));
+        let public: PublicKey = key.public().to_string().parse().unwrap();
+        assert_eq!(public, key.public());
+        for text in ["", "whpk_", "whpk_AAAA", "whsec_AAAA", "whpk_!"] {
+            assert_eq!(text.parse::<PublicKey>(), Err(PublicKeyError), "{text}");
+        }
+        let now = Timestamp(7_000_000);
+        let header =
+            format!("v1,AAAA {}", public_signature_header([&key].into_iter(), "m", now, b"x"));
+        let stranger = SigningKey::generate(&Ids::seeded(4)).public();
+        for (key, timestamp, header, body, now, good) in [
+            (&public, "7000", header.as_str(), &b"x"[..], now, true),
+            (&public, "7000", &header, b"y", now, false),
+            (&public, "7001", &header, b"x", now, false),
+            (&public, "now", &header, b"x", now, false),
+            (&public, "7000", &header, b"x", now.plus_ms(301_000), false),
+            (&public, "7000", "v1a,AAAA v1a,! v1,", b"x", now, false),
+            (&stranger, "7000", &header, b"x", now, false),
+        ] {
+            assert_eq!(verify_public(key, "m", timestamp, header, body, now), good, "{timestamp}");
+        }
+    }
 
     #[test]
     fn the_test_vector_of_rfc_8032_signs() {

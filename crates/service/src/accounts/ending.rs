@@ -26,7 +26,7 @@ impl Service {
             detail: self.revoke(&account).await,
             ..caller.did("account.delete", id)
         };
-        self.end_account(&account, Some(caller.grant_id().to_string()), entry).await
+        self.end_account(&account, Some(caller.actor()), entry).await
     }
 
     /// Stops what watches the account at its provider and gives its tokens back. What fails there does

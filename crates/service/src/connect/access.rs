@@ -105,7 +105,7 @@ pub(crate) fn steward(app: &store::App, id: GrantId) -> Caller {
         last_used_at: None,
         revoked_at: None,
     };
-    Caller { grant, app: Some(app.clone()) }
+    Caller::new(grant, Some(app.clone()))
 }
 
 #[cfg(test)]

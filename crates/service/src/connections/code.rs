@@ -65,7 +65,7 @@ impl Service {
     /// # Errors
     /// Forbidden; invalid; not configured.
     pub async fn consent_page(&self, caller: &Caller, input: ConsentPage) -> Result<String> {
-        self.allow(caller, Scope::Accounts, "connection.begin", caller.grant_id()).await?;
+        self.allow(caller, Scope::Accounts, "connection.begin", caller.actor().as_str()).await?;
         let app = caller.app()?;
         let (provider, redirect_uri) =
             self.check_code(app, &input.provider, input.redirect_uri.as_deref())?;
@@ -99,7 +99,7 @@ impl Service {
         caller: &Caller,
         input: CodeConnection,
     ) -> Result<std::result::Result<ConnectedByCode, NotConnected>> {
-        self.allow(caller, Scope::Accounts, "account.connect", caller.grant_id()).await?;
+        self.allow(caller, Scope::Accounts, "account.connect", caller.actor().as_str()).await?;
         let app = caller.app()?;
         let (provider, redirect_uri) =
             self.check_code(app, &input.provider, input.redirect_uri.as_deref())?;
@@ -114,7 +114,7 @@ impl Service {
                 Err(refusal) => return Ok(Err(refusal)),
             };
         identity.name = input.name.or(identity.name);
-        let (user_no, actor) = (caller.grant.user_no, caller.grant_id().to_string());
+        let (user_no, actor) = (caller.grant.user_no, caller.actor());
         let kept = self.keep_account(app, user_no, provider, &actor, &tokens, identity).await;
         let id = match kept {
             Ok(id) => id,
@@ -144,7 +144,7 @@ impl Service {
         if grant.scopes != [Scope::Accounts.as_str()] {
             return Err(Error::Forbidden("accounts, and no other"));
         }
-        Ok(Caller { grant, app: Some(app) })
+        Ok(Caller::new(grant, Some(app)))
     }
 
     fn check_code(

@@ -83,7 +83,7 @@ impl Service {
             key,
             draft,
             notify,
-            actor: Some(caller.grant_id().to_string()),
+            actor: Some(caller.actor()),
         };
         let item = match self.errand(errand, limits::ERRAND_DEADLINE_MS).await {
             Ok(Reply::Item(item)) => item,
@@ -131,7 +131,7 @@ impl Service {
             scope,
             draft,
             notify,
-            actor: Some(caller.grant_id().to_string()),
+            actor: Some(caller.actor()),
         };
         let item = match self.errand(errand, limits::ERRAND_DEADLINE_MS).await {
             Ok(Reply::Item(item)) => item,
@@ -166,7 +166,7 @@ impl Service {
             if_match,
             scope,
             notify,
-            actor: Some(caller.grant_id().to_string()),
+            actor: Some(caller.actor()),
         };
         if let Err(refusal) = self.errand(errand, limits::ERRAND_DEADLINE_MS).await {
             return Err(self.unwritten(&target, id, asked.is_some(), refusal).await);

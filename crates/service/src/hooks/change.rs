@@ -157,7 +157,7 @@ impl Service {
             order_key: None,
             occurred_at: now,
             origin: Origin::Api,
-            actor: Some(caller.grant_id().to_string()),
+            actor: Some(caller.actor()),
             traceparent: None,
             body: json!({ "message": "this is a test event", "hook": id }).to_string().into(),
         };
@@ -180,7 +180,7 @@ impl Service {
         status: HookStatus,
         action: &'static str,
     ) -> Result<Hook> {
-        let reason = format!("{} by {}", status.as_str(), caller.grant_id());
+        let reason = format!("{} by {}", status.as_str(), caller.actor());
         let update = HookUpdate { status: Some((status, Some(reason))), ..HookUpdate::default() };
         self.write_hook(caller, hook, update, action).await
     }

@@ -3,7 +3,6 @@
 use tidings_core::clock::Timestamp;
 use tidings_core::id::{AppId, HookId};
 use tidings_core::limits;
-use tidings_core::seal::Place;
 use tidings_core::sign::Secret;
 use tidings_store::NewSecret;
 
@@ -28,7 +27,38 @@ pub struct Rotated {
     pub overlap_until: Timestamp,
 }
 
+/// A secret that a hook signs with.
+#[derive(Clone, Debug)]
+pub struct RevealedSecret {
+    /// The secret.
+    pub secret: Secret,
+    /// When it stops signing, for one that was rotated; absent: the current one.
+    pub expires_at: Option<Timestamp>,
+}
+
 impl Service {
+    /// The secrets that a hook signs with, newest first. Each look is written into the audit log.
+    ///
+    /// # Errors
+    /// Forbidden; not found; conflict when the hook's secrets do not open.
+    pub async fn reveal_hook_secret(
+        &self,
+        caller: &Caller,
+        id: HookId,
+    ) -> Result<Vec<RevealedSecret>> {
+        const ACTION: &str = "hook.secret.reveal";
+        self.allow(caller, Scope::Hooks, ACTION, id).await?;
+        let hook = self.find_hook(caller, id).await?;
+        let now = self.now();
+        self.store.audit(Some(hook.app_no), caller.did(ACTION, id), now).await?;
+        let (secrets, _) = self.signers(&hook, now).await?;
+        if secrets.is_empty() {
+            return Err(Error::Conflict("the hook's secret cannot be opened; rotate it".into()));
+        }
+        let revealed = |(secret, expires_at)| RevealedSecret { secret, expires_at };
+        Ok(secrets.into_iter().map(revealed).collect())
+    }
+
     /// Gives a hook a new secret. The earlier ones sign beside it until the overlap ends.
     ///
     /// # Errors
@@ -76,8 +106,6 @@ impl Service {
     /// A secret in its printed form, sealed for its row.
     pub(super) fn seal_secret(&self, app: AppId, secret: &Secret, now: Timestamp) -> NewSecret {
         let id = self.ids.next(now);
-        let place = Place { table: "hook_secret", column: "sealed", app, row: id };
-        let printed = zeroize::Zeroizing::new(secret.reveal());
-        NewSecret { id, sealed: self.keyring.seal(place, printed.as_bytes(), &self.ids) }
+        NewSecret { id, sealed: secret.seal(&self.keyring, app, id, &self.ids) }
     }
 }

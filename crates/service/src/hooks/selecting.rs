@@ -10,7 +10,7 @@ use tidings_core::format::{Format, FormatRef, RenderInput, Rendered};
 use tidings_core::hook::Named;
 use tidings_core::id::{ChangeId, CollectionId, DeliveryId, HookId};
 use tidings_core::limits;
-use tidings_transform::{Input, Script, TransformError};
+use tidings_transform::{Script, TransformError};
 
 use super::check::{FORMAT_DEFAULT, NamedFilter};
 use crate::validate::Checks;
@@ -136,19 +136,26 @@ impl Service {
         rendered: Rendered,
         change: Change,
     ) -> std::result::Result<Made, TransformError> {
-        let headers = rendered.headers.into_iter().map(|(name, value)| (name.to_owned(), value));
-        let mut made = Made {
-            content_type: rendered.content_type.map(str::to_owned),
-            headers: headers.collect(),
-            body: rendered.body,
-        };
-        if let Some(script) = script {
-            let input = Input { changes: vec![Arc::new(change)], body: made.body.clone() };
-            let output = self.sandbox.run(script, input).await?;
-            made.body = output.body.unwrap_or(made.body);
-            made.headers.extend(output.headers);
+        match script {
+            None => Ok(Made::of(rendered, Vec::new())),
+            Some(script) => {
+                let changes = [Arc::new(change)];
+                let (rendered, added) = self.sandbox.reshape(script, rendered, &changes).await?;
+                Ok(Made::of(rendered, added))
+            }
         }
-        Ok(made)
+    }
+}
+
+impl Made {
+    /// What was rendered, and the headers that a transform added.
+    pub(crate) fn of(rendered: Rendered, added: Vec<(String, String)>) -> Self {
+        let own = rendered.headers.into_iter().map(|(name, value)| (name.to_owned(), value));
+        Self {
+            content_type: rendered.content_type.map(str::to_owned),
+            headers: own.chain(added).collect(),
+            body: rendered.body,
+        }
     }
 }
 

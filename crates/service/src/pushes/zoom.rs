@@ -89,6 +89,7 @@ impl Service {
                 action: "account.delete",
                 object: account.id.to_string(),
                 denied: false,
+                address: None,
                 detail: serde_json::json!({ "why": "its owner took the permission back at zoom" }),
             };
             match self.end_account(&account, None, entry).await {

@@ -24,7 +24,14 @@ fn reaching(reach: Reach) -> NewHook {
 
 fn audit(action: &'static str, object: String) -> store::AuditEntry {
     let detail = serde_json::Value::Null;
-    store::AuditEntry { actor: "system".into(), action, object, denied: false, detail }
+    store::AuditEntry {
+        actor: "system".into(),
+        action,
+        object,
+        denied: false,
+        address: None,
+        detail,
+    }
 }
 
 async fn stored(setup: &Setup) -> store::Hook {

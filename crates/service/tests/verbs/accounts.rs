@@ -104,6 +104,7 @@ fn entry(id: AccountId) -> AuditEntry {
         action: "account.test",
         object: id.to_string(),
         denied: false,
+        address: None,
         detail: serde_json::json!({}),
     }
 }

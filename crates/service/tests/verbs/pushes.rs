@@ -43,6 +43,7 @@ pub(crate) async fn watched(setup: &Setup, provider: &str, external_id: &str) ->
         action: "account.connect",
         object: account.to_string(),
         denied: false,
+        address: None,
         detail: json!({}),
     };
     let account_no = store.connect_oauth_account(new, None, entry, now).await.unwrap().0.account_no;

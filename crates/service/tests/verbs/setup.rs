@@ -40,6 +40,8 @@ fn format(name: &'static str) -> Format {
     Format {
         name,
         version: 1,
+        title: "Plain",
+        triggers: Vec::new,
         knows: is_pattern,
         asks: pattern_covers,
         documents: |_, _| true,

@@ -147,6 +147,7 @@ mod tests {
             action: "app.test",
             object: String::new(),
             denied: false,
+            address: None,
             detail: serde_json::json!({}),
         }
     }

@@ -166,8 +166,8 @@ impl Store {
         .await
     }
 
-    /// Deletes some codes, refresh tokens, what these were traded for, sessions, and accesses of persons who logged
-    /// in, that ended before `until` and that nothing names any more; answers how many.
+    /// Deletes some codes, refresh tokens, what these were traded for, sessions, links into the portal, and accesses
+    /// of persons who logged in, that ended before `until` and that nothing names any more; answers how many.
     ///
     /// # Errors
     /// When the commit fails.
@@ -175,7 +175,7 @@ impl Store {
         self.write(limit, move |tx| {
             tx.sql.run(
                 "DELETE FROM access_grant WHERE grant_no IN (SELECT t.grant_no FROM access_grant t
-                   WHERE t.kind IN ('code', 'refresh', 'session', 'connect', 'access')
+                   WHERE t.kind IN ('code', 'refresh', 'session', 'connect', 'access', 'portal')
                      AND (t.kind <> 'access' OR t.parent_no IS NULL)
                      AND (t.kind <> 'connect' OR EXISTS (SELECT 1 FROM access_grant r
                        WHERE r.grant_no = t.parent_no AND r.kind = 'refresh'))

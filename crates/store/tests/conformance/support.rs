@@ -61,6 +61,21 @@ impl Backend {
     }
 }
 
+impl Backend {
+    /// Changes rows behind the store's back.
+    pub(crate) fn tamper(&self, sql: &str) {
+        match self {
+            Self::Sqlite(directory) => {
+                let path = directory.path().join("tidings.sqlite");
+                let conn = rusqlite::Connection::open(path).unwrap();
+                conn.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+                conn.execute_batch(sql).unwrap();
+            }
+            Self::Postgres(database) => drop(database.query(sql)),
+        }
+    }
+}
+
 /// A store of a case's own.
 pub(crate) struct World {
     pub(crate) store: Store,
@@ -222,6 +237,8 @@ pub(crate) fn formats() -> Formats {
     Formats::new(vec![Format {
         name: "native",
         version: 1,
+        title: "Plain",
+        triggers: Vec::new,
         knows: is_pattern,
         asks: pattern_covers,
         documents: |_, _| true,
@@ -238,6 +255,7 @@ pub(crate) fn did(action: &'static str) -> AuditEntry {
         action,
         object: String::new(),
         denied: false,
+        address: None,
         detail: serde_json::json!({}),
     }
 }
