@@ -7,13 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use tidings_core::change::{Change, types};
+use tidings_core::change::Change;
 use tidings_core::clock::Timestamp;
 use tidings_core::delivery::Members;
-use tidings_core::format::Formats;
-use tidings_core::hook::{Coalesce, Grouping};
+use tidings_core::hook::Coalesce;
 use tidings_core::limits;
-use tidings_store::Hook;
 
 /// Changes that will share a request.
 #[derive(Debug)]
@@ -215,24 +213,6 @@ impl Windows {
             self.due.extend(chain.front().map(|group| (group.due, seq)));
         }
     }
-}
-
-/// Whether `change`, which lies in the range of `members`, is one of them: the hook selected it then, and
-/// it is of their group.
-pub(crate) fn is_member(
-    hook: &Hook,
-    formats: &Formats,
-    members: &Members,
-    change: &Change,
-) -> bool {
-    if members.group.is_empty() {
-        return true;
-    }
-    change.new.kind != types::HOOK_TEST
-        && Grouping::groups(&members.group, change)
-        && hook
-            .selection_at(change.seq)
-            .is_some_and(|selection| selection.matches(formats, hook.hook_no, change))
 }
 
 #[cfg(test)]

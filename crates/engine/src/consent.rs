@@ -74,6 +74,7 @@ impl Asker {
             action: "hook.verify",
             object: hook.id.to_string(),
             denied: false,
+            address: None,
             detail,
         };
         self.store.update_hook(hook.hook_no, update, entry, self.clock.now()).await?;

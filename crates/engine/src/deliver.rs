@@ -14,17 +14,15 @@ use tidings_core::delivery::delivery_id;
 use tidings_core::egress::FailureClass;
 use tidings_core::fault;
 use tidings_core::format::{Formats, RenderError};
-use tidings_core::limits;
 use tidings_core::retry;
 use tidings_store::{AttemptRecord, Store};
 use tidings_transform::Sandbox;
 
 use crate::access::AUTH;
-use crate::coalesce::is_member;
 use crate::dispatch::Send;
 use crate::egress::{Attempted, Budget, Egress, Request};
 use crate::patience::Patience;
-use crate::render::{SignedRequest, render, signed_request};
+use crate::render::{SignedRequest, signed_request};
 use crate::transform::{TRANSFORM, transformed};
 
 /// Error class of a delivery whose content is gone: trying again cannot help.
@@ -131,7 +129,8 @@ impl Deliverer {
     ) -> Result<SignedRequest, (&'static str, String)> {
         let (target, members) = (&send.target, &send.members);
         let unrendered = |error: RenderError| ("render", error.to_string());
-        let rendered = render(target, &self.formats, members, changes, now).map_err(unrendered)?;
+        let rendered = target.hook.render(&self.formats, members, changes, now);
+        let rendered = rendered.map_err(unrendered)?;
         let (rendered, added) = match &target.script {
             None => (rendered, Vec::new()),
             Some(script) => Box::pin(transformed(&self.sandbox, script, rendered, changes))
@@ -144,34 +143,14 @@ impl Deliverer {
 
     /// Reads the changes of a parked delivery; none unless all of them are there.
     async fn read(&self, send: &Send) -> Vec<Arc<Change>> {
-        let (members, hook) = (&send.members, &send.target.hook);
-        let limit = if members.group.is_empty() { 1 } else { limits::JOURNAL_PAGE };
-        let mut after = members.first_seq.saturating_sub(1);
-        let mut changes = Vec::with_capacity(members.count as usize);
-        while after < members.last_seq {
-            let read = || async {
-                let read = self.store.changes_until(send.app_no, after, members.last_seq, limit);
-                match read.await {
-                    // Trimmed, or its app was deleted.
-                    Err(error) if error.is_not_found() || error.gone_oldest().is_some() => {
-                        Ok(Vec::new())
-                    }
-                    found => found,
-                }
-            };
-            let page = self.patience.read(read).await;
-            let Some(last) = page.last() else { break };
-            after = last.seq;
-            let ours = |change: &Change| is_member(hook, &self.formats, members, change);
-            changes.extend(page.into_iter().filter(ours).map(Arc::new));
-        }
-        if changes.len() == members.count as usize { changes } else { Vec::new() }
+        let (hook, members) = (&send.target.hook, &send.members);
+        self.patience.read(|| self.store.members(hook, members, &self.formats)).await
     }
 
     async fn send(&self, send: &Send, request: SignedRequest) -> Attempted {
         let url = match &send.target.vetted {
             Ok(url) => url,
-            Err(refusal) => return Attempted::refused(refusal),
+            Err(refusal) => return self.egress.refuse(refusal),
         };
         let mut budget = Budget {
             total: Duration::from_millis(send.target.hook.service.timeout_ms),

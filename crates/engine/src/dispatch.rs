@@ -19,6 +19,7 @@ use tidings_store::{CursorRow, DispatchApp, Hook, ParkedRow, Picks, Settle};
 use crate::fair::Turns;
 use crate::hook::{HookState, Step};
 use crate::render::Target;
+use crate::stats::Counted;
 
 /// Something to do outside.
 #[derive(Debug)]
@@ -102,6 +103,8 @@ pub(crate) struct Dispatch {
     /// Deliveries that a sound hook took and that are not counted in the store yet: no rule looks at
     /// them, so they are written with where idle apps stand, and a crash may leave some of them out.
     pub(crate) runs: BTreeMap<i64, u64>,
+    /// For the charts.
+    pub(crate) counted: Counted,
     pub(crate) dirty: BTreeSet<i64>,
     /// Deliveries whose slots come free when the pending settle is durable.
     pub(crate) slots: Vec<Slot>,
@@ -122,6 +125,7 @@ impl Dispatch {
             in_flight: 0,
             pending: Settle::default(),
             runs: BTreeMap::new(),
+            counted: Counted::default(),
             dirty: BTreeSet::new(),
             slots: Vec::new(),
         }

@@ -19,12 +19,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use tidings_core::egress::{EgressPolicy, FailureClass, Host, VettedUrl};
+use tidings_core::egress::{EgressPolicy, FailureClass, Host, UrlRefusal, VettedUrl};
 use tidings_core::limits::{
     CONNECT_DEADLINE_MS, DELIVERY_DEADLINE_MS, DNS_BUDGET_MS, PROVIDER_DEADLINE_MS,
     PROVIDER_RESPONSE_BYTES_MAX, RECEIVER_IDLE_MS, RESPONSE_READ_BYTES_MAX,
     RESPONSE_STORE_BYTES_MAX,
 };
+use tidings_core::meter::Count;
 use tokio::time::{Instant, timeout_at};
 
 use self::connect::Connection;
@@ -106,6 +107,7 @@ pub struct Egress {
     pool: Arc<Pool>,
     proxy: Option<Proxy>,
     origin: String,
+    refusals: Count,
 }
 
 /// Where a request goes, and as whom.
@@ -130,6 +132,7 @@ impl Egress {
             pool,
             proxy: None,
             origin: "localhost".into(),
+            refusals: Count::default(),
         }
     }
 
@@ -167,6 +170,17 @@ impl Egress {
         self.pool.len()
     }
 
+    /// How often the policy refused an address, or a URL by [`Egress::refuse`].
+    pub fn refusals(&self) -> u64 {
+        self.refusals.get()
+    }
+
+    /// The attempt at a URL that the policy refuses: nothing is dialled.
+    pub fn refuse(&self, refusal: &UrlRefusal) -> Attempted {
+        self.refusals.add(1);
+        Attempted::refused(refusal)
+    }
+
     /// Sends the request once. It is put on a second connection only when the first was a reused
     /// one that turned out to be closed before anything of the request was sent.
     pub async fn send(&self, request: Request<'_>) -> Attempted {
@@ -188,7 +202,10 @@ impl Egress {
             .await
             .unwrap_or_else(|_| Err(trace.out_of_time(budget.total)));
         let result = match answered {
-            Err(failure) => Err(failure),
+            Err(failure) => {
+                self.refusals.add(u64::from(failure.class == FailureClass::EgressRefused));
+                Err(failure)
+            }
             Ok(exchange) => {
                 let (response, connection) = exchange.finish(budget, deadline).await;
                 if let Some(connection) = connection {

@@ -11,6 +11,7 @@ mod fair;
 mod hook;
 mod lane;
 mod matching;
+pub mod meters;
 pub mod mirror;
 mod order;
 mod outcome;
@@ -22,9 +23,11 @@ pub mod run;
 mod settle;
 #[cfg(test)]
 mod simulation;
+mod stats;
 pub mod subscriptions;
 pub mod sync;
 mod target;
 #[cfg(test)]
 mod testing;
+pub mod trace;
 mod transform;

@@ -32,6 +32,8 @@ impl Dispatch {
             self.slots.push(slot);
             return;
         };
+        let (hook, record) = ((outcome.app_no, hook_no), &outcome.record);
+        self.counted.count(hook, record.delivered, record.total_us, now);
         sending.done = true;
         let changes = std::mem::take(&mut sending.changes);
         let sent = Sending { changes, ..sending.clone() };

@@ -1,16 +1,13 @@
-//! Render: from changes to the signed request that a hook receives.
+//! From a rendered delivery to the signed request that a hook receives.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use tidings_core::change::Change;
 use tidings_core::clock::Timestamp;
-use tidings_core::delivery::{Members, delivery_id};
 use tidings_core::egress::{UrlRefusal, VettedUrl};
-use tidings_core::filter::Reading;
-use tidings_core::format::{Formats, RenderError, RenderInput, Rendered};
-use tidings_core::sign::{self, Scheme, Secret, SigningKey};
+use tidings_core::format::{RenderError, Rendered};
+use tidings_core::sign::{self, Lasting, Secret, SigningKey};
 use tidings_store::Hook;
 use tidings_transform::{Script, TransformError};
 
@@ -30,9 +27,9 @@ pub(crate) struct Target {
     /// The same after the egress policy looked at it.
     pub(crate) vetted: Result<VettedUrl, UrlRefusal>,
     /// The secrets, each with the time at which it stops signing.
-    pub(crate) secrets: Vec<(Secret, Option<Timestamp>)>,
+    pub(crate) secrets: Vec<Lasting<Secret>>,
     /// The app's signing keys, when the hook signs with them, each with the time at which it stops.
-    pub(crate) keys: Vec<(SigningKey, Option<Timestamp>)>,
+    pub(crate) keys: Vec<Lasting<SigningKey>>,
     /// What its requests carry to be let in, or why that cannot be used.
     pub(crate) entry: Option<Result<Arc<Entry>, String>>,
     /// Its transform, when it has one, or why that does not compile.
@@ -46,52 +43,6 @@ pub(crate) struct SignedRequest {
     pub(crate) body: Bytes,
 }
 
-/// Puts a delivery into the format of its hook, for one attempt at `now`.
-pub(crate) fn render(
-    target: &Target,
-    formats: &Formats,
-    members: &Members,
-    changes: &[Arc<Change>],
-    now: Timestamp,
-) -> Result<Rendered, RenderError> {
-    let hook = &target.hook;
-    let format = formats
-        .get(&hook.selection().format)
-        .ok_or_else(|| RenderError(format!("format {} is unknown", hook.selection().format)))?;
-    let delivery = delivery_id(hook.id, hook.hook_no, members);
-    let owned: Vec<Change>;
-    let changes = match changes {
-        // By far the most: nothing is copied.
-        [only] => std::slice::from_ref(only.as_ref()),
-        several => {
-            owned = several.iter().map(|change| Change::clone(change)).collect();
-            &owned
-        }
-    };
-    let names = names(hook, changes);
-    (format.render)(&RenderInput {
-        app: hook.app_id,
-        hook: hook.id,
-        hook_external_id: hook.external_id.as_deref(),
-        delivery,
-        changes,
-        named: &names,
-        now,
-    })
-}
-
-/// By which of the hook's named filters each change was taken; nothing for a hook without any.
-fn names<'h>(hook: &'h Hook, changes: &[Change]) -> Vec<Vec<&'h str>> {
-    if hook.versions.iter().all(|(_, selection)| selection.named.is_empty()) {
-        return Vec::new();
-    }
-    let names = |change: &Change| {
-        let selection = hook.selection_at(change.seq)?;
-        Some(selection.names(&Reading::new(change)).collect())
-    };
-    changes.iter().map(|change| names(change).unwrap_or_default()).collect()
-}
-
 /// Signs what was rendered under the id `id`, for one attempt at `now`.
 pub(crate) fn signed_request(
     target: &Target,
@@ -100,7 +51,10 @@ pub(crate) fn signed_request(
     added: Added,
     now: Timestamp,
 ) -> Result<SignedRequest, RenderError> {
-    let signature = signature(target, &id, &rendered.body, now)?;
+    let (signing, body) = (target.hook.service.signing, &rendered.body);
+    let signature = sign::signatures(signing, &target.secrets, &target.keys, &id, now, body);
+    let unsigned = "there is no secret or key to sign with; nothing is sent unsigned: rotate it";
+    let signature = signature.ok_or_else(|| RenderError(unsigned.into()))?;
     // What the hook's owner adds comes first, so that it replaces nothing.
     let mut headers = match &target.entry {
         Some(Ok(entry)) => entry.headers().clone(),
@@ -127,30 +81,4 @@ pub(crate) fn signed_request(
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
     Ok(SignedRequest { headers, body: rendered.body })
-}
-
-/// The value of `webhook-signature` under everything that signs at `now`, in the schemes of the hook.
-fn signature(
-    target: &Target,
-    id: &str,
-    body: &[u8],
-    now: Timestamp,
-) -> Result<String, RenderError> {
-    let signing = target.hook.service.signing;
-    let mut signatures = String::new();
-    if signing.has(Scheme::V1) {
-        let secrets =
-            target.secrets.iter().filter(|(_, until)| until.is_none_or(|until| until > now));
-        signatures = sign::signature_header(secrets.map(|(secret, _)| secret), id, now, body);
-    }
-    if signing.has(Scheme::V1a) {
-        let keys = target.keys.iter().filter(|(_, until)| until.is_none_or(|until| until > now));
-        let public = sign::public_signature_header(keys.map(|(key, _)| key), id, now, body);
-        if !signatures.is_empty() {
-            signatures.push(' ');
-        }
-        signatures += &public;
-    }
-    let unsigned = "there is no secret or key to sign with; nothing is sent unsigned: rotate it";
-    if signatures.trim().is_empty() { Err(RenderError(unsigned.into())) } else { Ok(signatures) }
 }

@@ -19,15 +19,17 @@ use tidings_core::sign::Scheme;
 use tidings_store::{Committed, Hook, ParkedRow, Picked, Picks, Settle, Store};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use crate::consent::Asker;
 use crate::deliver::{Deliverer, Outcome};
 use crate::dispatch::{Dispatch, Work};
 use crate::egress::Egress;
+use crate::meters::Meters;
 use crate::parked::PARKED_PAGE;
 use crate::patience::{Patience, STORE_RETRY};
 use crate::settle::Ticket;
-use crate::target;
+use crate::{stats, target, trace};
 
 /// How far idle apps are matched is written this often.
 const IDLE_SETTLE: Duration = Duration::from_secs(1);
@@ -50,6 +52,8 @@ pub struct EngineParts {
     pub ids: Ids,
     /// Formats that hooks can pin.
     pub formats: Formats,
+    /// Counts what is done.
+    pub meters: Arc<Meters>,
 }
 
 /// The delivery engine of this process.
@@ -144,9 +148,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Once a second: where idle apps stand is written, and what could not be read is tried again.
+    /// Once a second: where idle apps stand is written, now and then what was counted, and what could not be
+    /// read is tried again.
     async fn tick(&mut self) {
         self.settle_all = true;
+        if let Some(minutes) = self.dispatch.counted.take_due(self.parts.clock.now()) {
+            let store = self.parts.store.clone();
+            self.tasks.spawn(async move { stats::write(&store, minutes).await });
+        }
         if self.stale {
             let loaded = self.load().await;
             self.note(loaded);
@@ -300,10 +309,10 @@ impl Engine {
         let Some((settle, ticket)) = self.dispatch.take_settle(all) else { return };
         self.settling = true;
         let (store, clock) = (self.parts.store.clone(), self.parts.clock.clone());
-        let reporter = self.reporter.clone();
+        let (reporter, meters) = (self.reporter.clone(), Arc::clone(&self.parts.meters));
         self.tasks.spawn(async move {
             fault::point("engine.settling");
-            write(&store, &clock, settle).await;
+            write(&store, &clock, &meters, settle).await;
             fault::point("engine.settle_durable");
             drop(reporter.send(Report::Settled(ticket)));
         });
@@ -322,10 +331,12 @@ impl Engine {
         }
         if let Some((settle, _)) = self.dispatch.take_settle(true) {
             let now = self.parts.clock.now();
+            self.parts.meters.settled(&settle);
             if let Err(error) = self.parts.store.settle(Arc::new(settle), now).await {
                 tracing::error!(error = %error, "the last settle was not written");
             }
         }
+        stats::write(&self.parts.store, self.dispatch.counted.take()).await;
     }
 }
 
@@ -335,7 +346,8 @@ fn signs_with_keys(hook: &Hook) -> bool {
 }
 
 /// Writes a settle, however often it takes: nothing may be sent again that was answered.
-async fn write(store: &Store, clock: &Clock, settle: Settle) {
+async fn write(store: &Store, clock: &Clock, meters: &Meters, settle: Settle) {
+    meters.settled(&settle);
     let settle = Arc::new(settle);
     while let Err(error) = store.settle(Arc::clone(&settle), clock.now()).await {
         tracing::error!(error = %error, "outcomes could not be written; trying again");
@@ -346,7 +358,12 @@ async fn write(store: &Store, clock: &Clock, settle: Settle) {
 async fn perform(deliverer: &Deliverer, work: Work) -> Option<Report> {
     let (store, patience) = (&deliverer.store, &deliverer.patience);
     Some(match work {
-        Work::Send(send) => Report::Outcome(Box::new(deliverer.attempt(&send).await)),
+        Work::Send(send) => {
+            let span = trace::attempt(&send);
+            let outcome = deliverer.attempt(&send).instrument(span.clone()).await;
+            trace::attempted(&span, &outcome);
+            Report::Outcome(Box::new(outcome))
+        }
         Work::ReadPage { hook_no, cursor_no, after, until, picks: Some(picks), .. } => {
             let picked = patience.read(|| pick(deliverer, hook_no, &picks, after, until)).await;
             let Picked { changes, reached } = picked;

@@ -39,6 +39,7 @@ use self::client::Client;
 use self::pass::{Done, Pass, asked_ms, audit};
 pub use self::providers::Providers;
 use self::source::Source;
+use crate::meters::Meters;
 use crate::subscriptions;
 
 /// Watches the accounts of a store.
@@ -48,6 +49,7 @@ pub struct Syncer {
     cadence: Cadence,
     /// Accounts with a pass under way.
     busy: Mutex<HashSet<i64>>,
+    meters: Arc<Meters>,
 }
 
 /// How a pass went.
@@ -99,7 +101,14 @@ impl Stop {
 impl Syncer {
     /// A syncer for all accounts of the store of `providers`.
     pub fn new(providers: Arc<Providers>, cadence: Cadence) -> Self {
-        Self { providers, cadence, busy: Mutex::default() }
+        Self { providers, cadence, busy: Mutex::default(), meters: Arc::default() }
+    }
+
+    /// The same, counting its passes here.
+    #[must_use]
+    pub fn counting(mut self, meters: Arc<Meters>) -> Self {
+        self.meters = meters;
+        self
     }
 
     /// One bounded pass over an account: over everything when that is due, else over what is dirty. What

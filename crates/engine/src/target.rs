@@ -3,18 +3,14 @@
 use std::sync::Arc;
 
 use tidings_core::access::Access;
-use tidings_core::clock::Timestamp;
 use tidings_core::seal::Place;
-use tidings_core::sign::{Scheme, Secret, SigningKey};
+use tidings_core::sign::{Lasting, Scheme, Secret, SigningKey};
 use tidings_store::Hook;
 
 use crate::access::Entry;
 use crate::render::Target;
 use crate::run::EngineParts;
 use crate::transform::script;
-
-/// What signs, and when it stops.
-type Lasting<T> = (T, Option<Timestamp>);
 
 /// Reads and opens everything. What does not open is left out and told of: an attempt says so too.
 pub(crate) async fn load(
@@ -45,9 +41,7 @@ async fn keys(parts: &EngineParts, hook: &Hook) -> tidings_store::Result<Vec<Las
     }
     let mut keys = Vec::new();
     for key in parts.store.signing_keys(hook.app_no, parts.clock.now()).await? {
-        let place = Place { table: "signing_key", column: "sealed", app: hook.app_id, row: key.id };
-        let opened = parts.keyring.open(place, &key.sealed).ok();
-        match opened.and_then(|seed| SigningKey::from_seed(&seed).ok()) {
+        match SigningKey::open(&parts.keyring, hook.app_id, key.id, &key.sealed) {
             Some(opened) => keys.push((opened, key.expires_at)),
             None => tracing::error!(hook.id = %hook.id, "a signing key of its app does not open"),
         }
@@ -87,11 +81,7 @@ async fn entry(
 async fn secrets(parts: &EngineParts, hook: &Hook) -> tidings_store::Result<Vec<Lasting<Secret>>> {
     let mut secrets = Vec::new();
     for secret in parts.store.hook_secrets(hook.hook_no, parts.clock.now()).await? {
-        let place =
-            Place { table: "hook_secret", column: "sealed", app: hook.app_id, row: secret.id };
-        let opened = parts.keyring.open(place, &secret.sealed).ok();
-        let text = opened.as_ref().and_then(|plain| std::str::from_utf8(plain).ok());
-        match text.and_then(|text| text.parse::<Secret>().ok()) {
+        match Secret::open(&parts.keyring, hook.app_id, secret.id, &secret.sealed) {
             Some(opened) => secrets.push((opened, secret.expires_at)),
             None => tracing::error!(hook.id = %hook.id, "a signing secret does not open"),
         }

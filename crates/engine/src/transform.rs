@@ -6,7 +6,7 @@ use http::header::{HeaderName, HeaderValue};
 use tidings_core::change::Change;
 use tidings_core::format::Rendered;
 use tidings_core::hook::Selection;
-use tidings_transform::{Input, Sandbox, Script, TransformError};
+use tidings_transform::{Sandbox, Script, TransformError};
 
 /// Error class of a transform that failed. It says nothing about the receiver.
 pub(crate) const TRANSFORM: &str = "transform";
@@ -23,17 +23,14 @@ pub(crate) fn script(selection: &Selection) -> Option<Result<Script, TransformEr
 pub(crate) async fn transformed(
     sandbox: &Sandbox,
     script: &Result<Script, TransformError>,
-    mut rendered: Rendered,
+    rendered: Rendered,
     changes: &[Arc<Change>],
 ) -> Result<(Rendered, Added), String> {
     let script = script.as_ref().map_err(said)?;
-    let input = Input { changes: changes.to_vec(), body: rendered.body.clone() };
-    let output = sandbox.run(script, input).await.map_err(|error| said(&error))?;
-    if let Some(body) = output.body {
-        rendered.body = body;
-    }
-    let mut added = Added::with_capacity(output.headers.len());
-    for (name, value) in output.headers {
+    let reshaped = sandbox.reshape(script, rendered, changes).await;
+    let (rendered, headers) = reshaped.map_err(|error| said(&error))?;
+    let mut added = Added::with_capacity(headers.len());
+    for (name, value) in headers {
         let header = (HeaderName::try_from(&name), HeaderValue::try_from(value));
         let (Ok(name), Ok(value)) = header else {
             return Err(format!("transform: header {name} cannot be written in HTTP"));

@@ -1,6 +1,8 @@
 //! The delivery engine over a real store and a real receiver.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "deliver/counting.rs"]
+mod counting;
 #[path = "deliver/entering.rs"]
 mod entering;
 #[path = "deliver/policies.rs"]

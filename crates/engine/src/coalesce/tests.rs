@@ -1,3 +1,5 @@
+use tidings_core::hook::Grouping;
+
 use super::*;
 use crate::testing::change_with;
 

@@ -21,7 +21,7 @@ pub struct Attempted {
 
 impl Attempted {
     /// The attempt at a URL that the policy refuses: nothing is dialled.
-    pub fn refused(refusal: &UrlRefusal) -> Self {
+    pub(super) fn refused(refusal: &UrlRefusal) -> Self {
         let failure = Failure::new(FailureClass::EgressRefused, refusal.to_string());
         Self { address: None, timings: Timings::default(), result: Err(failure) }
     }

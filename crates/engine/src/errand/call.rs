@@ -66,6 +66,7 @@ pub(super) async fn call(
         clock: providers.clock.clone(),
         ids: providers.ids.clone(),
         formats: Formats::default(),
+        meters: std::sync::Arc::default(),
     };
     let target = target::load(&parts, &hook, None).await.map_err(store)?;
     let called = match send(&parts, &target, body).await {

@@ -326,6 +326,7 @@ fn entry() -> AuditEntry {
         action: "simulation",
         object: String::new(),
         denied: false,
+        address: None,
         detail: serde_json::Value::Null,
     }
 }

@@ -344,6 +344,8 @@ pub(crate) fn formats() -> Formats {
     Formats::new(vec![Format {
         name: "sim",
         version: 1,
+        title: "Plain",
+        triggers: Vec::new,
         knows: |_| true,
         asks: pattern_covers,
         documents: |_, _| true,

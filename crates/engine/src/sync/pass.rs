@@ -246,7 +246,7 @@ fn is_behind(collection: &Collection) -> bool {
 /// The audit log's line for what the sync does on its own.
 pub(crate) fn audit(action: &'static str, object: String) -> AuditEntry {
     let detail = serde_json::json!({});
-    AuditEntry { actor: "system".into(), action, object, denied: false, detail }
+    AuditEntry { actor: "system".into(), action, object, denied: false, address: None, detail }
 }
 
 /// How long the server wants to be left alone, ms.

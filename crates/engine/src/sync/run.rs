@@ -1,14 +1,16 @@
 //! Which account is looked at when.
 
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tidings_core::limits::{SYNC_LOOK_MS, SYNC_PASSES_MAX};
 use tidings_store::{Account, Committed};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::Syncer;
+use crate::trace;
 
 /// After a failure of the store, whoever met it rests this long.
 const STORE_REST: Duration = Duration::from_secs(1);
@@ -97,8 +99,11 @@ struct Claim {
 
 impl Claim {
     async fn pass(self, account: Account) {
-        let id = account.id;
-        match self.syncer.pass(account).await {
+        let (id, began, span) = (account.id, Instant::now(), trace::pass(&account));
+        let passed = self.syncer.pass(account).instrument(span.clone()).await;
+        trace::passed(&span, passed.as_ref().ok());
+        self.syncer.meters.passed(passed.as_ref().ok(), began.elapsed());
+        match passed {
             Ok(passed) => tracing::debug!(account = %id, ?passed, "looked at an account"),
             Err(error) => {
                 tracing::error!(account = %id, %error, "what was found cannot be stored");

@@ -292,6 +292,7 @@ pub(crate) fn entry() -> AuditEntry {
         action: "test",
         object: String::new(),
         denied: false,
+        address: None,
         detail: Value::Null,
     }
 }

@@ -159,6 +159,7 @@ fn entry() -> AuditEntry {
         action: "test",
         object: String::new(),
         denied: false,
+        address: None,
         detail: Value::Null,
     }
 }

@@ -95,6 +95,7 @@ impl World {
             clock: self.clock.clone(),
             ids: self.ids.clone(),
             formats: Formats::new(vec![PLAIN]),
+            meters: Arc::default(),
         });
         let task = tokio::spawn(async move { engine.run(stopped).await.unwrap() });
         Running { stop, task }
@@ -267,6 +268,7 @@ pub(crate) fn audit(action: &'static str) -> AuditEntry {
         action,
         object: String::new(),
         denied: false,
+        address: None,
         detail: serde_json::json!({}),
     }
 }
@@ -276,6 +278,8 @@ pub(crate) fn audit(action: &'static str) -> AuditEntry {
 const PLAIN: Format = Format {
     name: "plain",
     version: 1,
+    title: "Plain",
+    triggers: Vec::new,
     knows: |_| true,
     asks: pattern_covers,
     documents: |_, _| true,
