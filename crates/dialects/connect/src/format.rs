@@ -15,6 +15,8 @@ use payload::{ChangeType, Event, EventItem, Metadata, Payload};
 pub const FORMAT: Format = Format {
     name: "connect",
     version: 1,
+    title: "Mobiscroll Connect",
+    triggers: || vec![types::EVENT_CREATED, types::EVENT_UPDATED, types::EVENT_DELETED],
     knows,
     asks,
     documents,

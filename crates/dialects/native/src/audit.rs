@@ -21,12 +21,12 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 /// A line of the audit log.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"at": "2026-03-12T09:01:12.000Z", "actor": "key_01k4qzv6s8t2m9r3n5b0",
-    "action": "hook.create", "object": "hook_01k4qzv6s8t2m9r3n5b0", "denied": false, "detail": {}}))]
+    "action": "hook.create", "object": "hook_01k4qzv6s8t2m9r3n5b0", "denied": false, "address": null, "detail": {}}))]
 pub(crate) struct AuditAnswer {
     /// When.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// Who: a key's id, or `system`.
+    /// Who: a key's or an operator's id, or `system`.
     actor: String,
     /// What: `hook.create`, …
     action: String,
@@ -34,14 +34,16 @@ pub(crate) struct AuditAnswer {
     object: String,
     /// Whether it was refused.
     denied: bool,
+    /// Whence the request came, when that is known.
+    address: Option<String>,
     /// More, without secrets.
     detail: serde_json::Value,
 }
 
 impl From<AuditLine> for AuditAnswer {
     fn from(line: AuditLine) -> Self {
-        let AuditLine { at, actor, action, object, denied, detail } = line;
-        Self { at, actor, action, object, denied, detail }
+        let AuditLine { at, actor, action, object, denied, address, detail } = line;
+        Self { at, actor, action, object, denied, address, detail }
     }
 }
 

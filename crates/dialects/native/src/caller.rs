@@ -25,7 +25,7 @@ impl FromRequestParts<Api> for By {
             Some(token) => api.service.authenticate(token, app.clone().unwrap_or_default()).await?,
             None => return Err(Error::Unauthenticated.into()),
         };
-        app.map(|_| Self(caller))
+        app.map(|_| Self(caller.with_address(tidings_inbound::client(parts))))
     }
 }
 

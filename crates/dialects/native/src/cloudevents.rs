@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use serde_json::Value;
-use tidings_core::change::Change;
+use tidings_core::change::{Change, types};
 use tidings_core::format::{Format, Preset, RenderError, RenderInput, Rendered};
 use tidings_core::hook::{Grouping, is_pattern, pattern_covers};
 use tidings_core::id::AppId;
@@ -17,6 +17,8 @@ use tidings_core::id::AppId;
 pub const CLOUDEVENTS: Format = Format {
     name: "cloudevents",
     version: 1,
+    title: "CloudEvents",
+    triggers: || types::CALENDAR.to_vec(),
     knows: is_pattern,
     asks: pattern_covers,
     documents: |_, _| true,

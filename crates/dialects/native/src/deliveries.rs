@@ -6,7 +6,9 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tidings_core::clock::Timestamp;
 use tidings_core::id::{AttemptId, ChangeId, DeliveryId, HookId};
-use tidings_service::{Attempt, Delivery, DeliveryQuery, DeliveryStatus, PageInput};
+use tidings_service::{
+    Advice, Attempt, Delivery, DeliveryQuery, DeliveryStatus, PageInput, advice,
+};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -130,6 +132,21 @@ pub(crate) struct AttemptError {
     detail: String,
 }
 
+/// What most likely went wrong, and what to do about it, in plain words.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AdviceAnswer {
+    /// What most likely happened.
+    cause: String,
+    /// What to do about it.
+    fix: String,
+}
+
+impl From<Advice> for AdviceAnswer {
+    fn from(advice: Advice) -> Self {
+        Self { cause: advice.cause, fix: advice.fix }
+    }
+}
+
 /// One HTTP try of a delivery.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"id": "att_01k4qzv6s8t2m9r3n5b0", "n": 1, "delivered": false,
@@ -137,6 +154,8 @@ pub(crate) struct AttemptError {
     "timings_us": {"dns": 900, "connect": 12000, "tls": 21000, "first_byte": 80000, "total": 80400},
     "url": "https://example.com/webhooks", "address": "203.0.113.7:443", "status": 503,
     "error": {"class": "status", "detail": "receiver answered 503"},
+    "advice": {"cause": "the proxy or CDN before the receiver did not get an answer from it in time",
+        "fix": "check that the receiver runs"},
     "request_headers": [["webhook-id", "dlv_000000g00000002n0002"]],
     "response_headers": [["retry-after", "30"]], "response_body": "try later"}))]
 pub(crate) struct AttemptAnswer {
@@ -160,6 +179,8 @@ pub(crate) struct AttemptAnswer {
     status: Option<u16>,
     /// What went wrong.
     error: Option<AttemptError>,
+    /// The likely cause of that, and how to fix it.
+    advice: Option<AdviceAnswer>,
     /// Names and values of the headers that were sent.
     #[schema(value_type = Vec<Vec<String>>)]
     request_headers: Vec<(String, String)>,
@@ -173,6 +194,7 @@ pub(crate) struct AttemptAnswer {
 impl From<Attempt> for AttemptAnswer {
     fn from(attempt: Attempt) -> Self {
         Self {
+            advice: advice(&attempt).map(AdviceAnswer::from),
             id: attempt.id,
             n: attempt.n,
             delivered: attempt.delivered,

@@ -1,7 +1,7 @@
 //! The format `native@1`: what a native hook receives.
 
 use bytes::Bytes;
-use tidings_core::change::Change;
+use tidings_core::change::{Change, types};
 use tidings_core::format::{Format, Preset, RenderError, RenderInput, Rendered};
 use tidings_core::hook::{Grouping, is_pattern, pattern_covers};
 
@@ -14,6 +14,8 @@ use tidings_core::hook::{Grouping, is_pattern, pattern_covers};
 pub const NATIVE: Format = Format {
     name: "native",
     version: 1,
+    title: "Tidings",
+    triggers: || types::CALENDAR.to_vec(),
     knows: is_pattern,
     asks: pattern_covers,
     documents: |_, _| true,

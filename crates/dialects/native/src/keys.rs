@@ -41,6 +41,8 @@ pub(crate) enum KeyKindName {
     Session,
     /// An access; made by the Pryv surface.
     Access,
+    /// A link into the portal, for one end user; made under `/users`.
+    Portal,
 }
 
 impl From<KeyKindName> for GrantKind {
@@ -53,6 +55,7 @@ impl From<KeyKindName> for GrantKind {
             KeyKindName::Refresh => Self::Refresh,
             KeyKindName::Session => Self::Session,
             KeyKindName::Access => Self::Access,
+            KeyKindName::Portal => Self::Portal,
         }
     }
 }
@@ -67,6 +70,9 @@ impl From<GrantKind> for KeyKindName {
             GrantKind::Refresh => Self::Refresh,
             GrantKind::Session => Self::Session,
             GrantKind::Access => Self::Access,
+            GrantKind::Portal => Self::Portal,
+            // What operators act by is never stored, and so never shown here.
+            GrantKind::Operator => Self::Owner,
         }
     }
 }

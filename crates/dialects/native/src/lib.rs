@@ -18,6 +18,7 @@ mod cursor;
 mod deliveries;
 mod event_types;
 mod events;
+mod examples;
 mod format;
 mod hooks;
 mod inboxes;
@@ -31,6 +32,8 @@ mod query;
 mod records;
 mod replays;
 mod request_id;
+mod search;
+mod stats;
 mod stream;
 mod users;
 mod webhook_keys;
@@ -84,7 +87,10 @@ fn routes() -> OpenApiRouter<Api> {
         records::routes(),
         hooks::routes(),
         changes::routes(),
+        search::routes(),
+        stats::routes(),
         event_types::routes(),
+        examples::routes(),
         stream::routes(),
         deliveries::routes(),
         replays::routes(),

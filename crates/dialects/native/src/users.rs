@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tidings_core::clock::Timestamp;
 use tidings_core::id::UserId;
-use tidings_service::{ConnectToken, NewUser, User, UserChanges};
+use tidings_core::limits::PORTAL_S_DEFAULT;
+use tidings_service::{ConnectToken, NewUser, PortalInput, User, UserChanges};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -25,6 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(upsert_user, list_users))
         .routes(routes!(get_user, update_user, delete_user))
         .routes(routes!(mint_connect_token))
+        .routes(routes!(make_portal_link))
 }
 
 /// An end user to create or find.
@@ -101,6 +103,28 @@ pub(crate) struct ConnectTokenInput {
     /// When it stops working by itself.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
+}
+
+/// A link into the portal to make.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(example = json!({"ttl_s": 3600}))]
+pub(crate) struct PortalLinkInput {
+    /// How long it works, seconds; an hour when absent.
+    #[schema(minimum = 60, maximum = 86_400)]
+    ttl_s: Option<u32>,
+}
+
+/// A link into the portal, shown this once.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"url": "https://tidings.example.com/portal/tdu_…",
+    "expires_at": "2026-03-12T10:01:12.000Z"}))]
+pub(crate) struct PortalLinkAnswer {
+    /// Where to send the end user. A path alone when the server's `public_url` is not configured.
+    url: String,
+    /// When it stops working, and whatever was opened with it.
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Timestamp,
 }
 
 /// Creates an end user, or finds the one with this external id (200). Needs the scope `accounts`.
@@ -182,4 +206,21 @@ async fn mint_connect_token(
     let ConnectTokenInput { name, expires_at } = input;
     let token = ConnectToken { name, expires_at };
     Ok(keys::created(api.service.mint_connect_token(&caller, id, token).await?))
+}
+
+/// Makes a short-lived link into the portal, where the end user sees, creates, changes, tests and replays their
+/// own hooks and nothing else. Needs the scopes `accounts` and `hooks`.
+#[utoipa::path(post, path = "/users/{user_id}/portal-links", tag = "users",
+    params(("user_id" = String, Path)), request_body = Option<PortalLinkInput>,
+    responses((status = 201, description = "created", body = PortalLinkAnswer)))]
+async fn make_portal_link(
+    State(api): State<Api>,
+    By(caller): By,
+    PathId(user): PathId<UserId>,
+    OptionalJson(input): OptionalJson<PortalLinkInput>,
+) -> Answer<(StatusCode, Out<PortalLinkAnswer>)> {
+    let ttl_s = input.ttl_s.unwrap_or(PORTAL_S_DEFAULT);
+    let link = api.service.portal_link(&caller, PortalInput { user, ttl_s }).await?;
+    let url = api.service.public_link(&format!("/portal/{}", link.token));
+    Ok((StatusCode::CREATED, Out(PortalLinkAnswer { url, expires_at: link.expires_at })))
 }

@@ -23,6 +23,8 @@ const BOOT: &str = "webhooksServiceBoot";
 pub const FORMAT: Format = Format {
     name: "pryv",
     version: 1,
+    title: "Pryv.io",
+    triggers: || TRIGGERS.to_vec(),
     knows: |trigger| TRIGGERS.contains(&trigger),
     asks: |trigger, kind| message(kind) == Some(trigger),
     documents: |kind, _| message(kind).is_some(),

@@ -5,6 +5,7 @@ mod access;
 mod answer;
 mod call;
 mod event;
+mod examples;
 mod format;
 mod home;
 mod methods;
@@ -32,6 +33,7 @@ use tokio::sync::Mutex;
 
 use moments::Moments;
 
+pub use examples::EXAMPLES;
 pub use format::FORMAT;
 pub use options::{Options, Pace};
 

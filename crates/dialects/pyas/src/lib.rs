@@ -59,6 +59,8 @@ fn endpoints() -> Router<Service> {
 pub const FORMAT: Format = Format {
     name: "pyas",
     version: 1,
+    title: "Pyas",
+    triggers: triggers::all,
     knows,
     asks,
     documents,

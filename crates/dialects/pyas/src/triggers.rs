@@ -20,6 +20,11 @@ pub(crate) fn trigger_of(kind: &str) -> Option<&'static str> {
     TRIGGERS.iter().find(|(_, of)| *of == kind).map(|(trigger, _)| *trigger)
 }
 
+/// Every trigger, in the order of the documentation.
+pub(crate) fn all() -> Vec<&'static str> {
+    TRIGGERS.iter().map(|(trigger, _)| *trigger).collect()
+}
+
 pub(crate) fn knows(trigger: &str) -> bool {
     TRIGGERS.iter().any(|(known, _)| *known == trigger)
 }

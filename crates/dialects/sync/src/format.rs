@@ -23,6 +23,8 @@ const PRESET: Preset = Preset {
 pub const V1: Format = Format {
     name: "sync",
     version: 1,
+    title: "Sync (V1)",
+    triggers: || V1_EVENTS.iter().map(|(event, _)| *event).collect(),
     knows: |trigger| V1_EVENTS.iter().any(|(event, _)| *event == trigger),
     asks: |trigger, kind| V1_EVENTS.contains(&(trigger, kind)),
     documents: |kind, provider| provider == "record" && event_of(kind).is_some(),
@@ -35,6 +37,8 @@ pub const V1: Format = Format {
 pub const V3: Format = Format {
     name: "sync",
     version: 3,
+    title: "Sync (V3)",
+    triggers: || V3_EVENTS.iter().map(|event| event.name).collect(),
     knows: |trigger| V3_EVENTS.iter().any(|event| event.name == trigger),
     asks: |trigger, kind| V3_EVENTS.iter().any(|event| event.name == trigger && event.kind == kind),
     documents: |kind, provider| {

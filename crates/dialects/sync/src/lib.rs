@@ -9,6 +9,7 @@ mod catalogues;
 mod count;
 mod credentials;
 mod documents;
+mod examples;
 mod format;
 mod holdings;
 mod jobs;
@@ -33,6 +34,7 @@ use axum::routing::any;
 use tidings_service::Service;
 use tokio::sync::Mutex;
 
+pub use examples::EXAMPLES;
 pub use format::{V1, V3};
 
 /// What every endpoint works with.

@@ -16,6 +16,8 @@ use crate::action::Action;
 pub const FORMAT: Format = Format {
     name: "vyte",
     version: 1,
+    title: "Vyte",
+    triggers: || Action::ALL.into_iter().map(Action::as_str).collect(),
     knows,
     asks,
     documents,
@@ -25,7 +27,8 @@ pub const FORMAT: Format = Format {
 };
 
 /// The format `vyte@2`: an array that holds the one object.
-pub const FORMAT_ARRAY: Format = Format { version: 2, render: render_array, ..FORMAT };
+pub const FORMAT_ARRAY: Format =
+    Format { version: 2, title: "Vyte (array)", render: render_array, ..FORMAT };
 
 fn knows(trigger: &str) -> bool {
     Action::parse(trigger).is_some()

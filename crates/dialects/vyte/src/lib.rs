@@ -6,6 +6,7 @@ mod book;
 mod calendars;
 mod event;
 mod events;
+mod examples;
 mod format;
 mod hooks;
 mod joining;
@@ -21,6 +22,7 @@ use tidings_service::Service;
 
 use refusal::Refusal;
 
+pub use examples::EXAMPLES;
 pub use format::{FORMAT, FORMAT_ARRAY};
 
 /// The endpoints of Vyte: `/v2/…`, `/hooks` as the reference has it, and the link by which users join.

@@ -32,6 +32,15 @@ label { display: block; margin-top: 0.75rem }
 input { display: block; width: 100%; box-sizing: border-box; padding: 0.5rem; font: inherit }
 .problem { color: #b91c1c }
 .quiet { color: #71717a }
+@media (prefers-color-scheme: dark) {
+  :root { color-scheme: dark }
+  body { background: #18181b; color: #f4f4f5 }
+  main, a.provider { background: #27272a }
+  a.provider { border-color: #52525b }
+  button { background: #f4f4f5; color: #18181b }
+  .problem { color: #fca5a5 }
+  .quiet { color: #a1a1aa }
+}
 ";
 
 /// What a person has typed, to be shown again; never the password.

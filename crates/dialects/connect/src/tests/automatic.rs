@@ -129,6 +129,7 @@ async fn leave_out(world: &World, except: Vec<i64>) {
         action: "hook.update",
         object: own.id.to_string(),
         denied: false,
+        address: None,
         detail: json!({}),
     };
     world.store.update_hook(hook.hook_no, update, entry, world.clock.now()).await.unwrap();

@@ -316,7 +316,7 @@ async fn google_is_connected_by_its_own_consent_in_the_same_browser_only() {
         assert!(here.is_some());
         let ended = world
             .service
-            .finish_connection_in(here, "google", &begin(&leaving), answer)
+            .finish_connection_in(here.as_slice(), "google", &begin(&leaving), answer)
             .await
             .unwrap();
         let account = ended.outcome.unwrap();

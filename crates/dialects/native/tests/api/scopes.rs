@@ -18,11 +18,14 @@ const TABLE: &[(&str, &[&str])] = &[
             "list_apps",
             "list_event_types",
             "list_users",
+            "get_stats",
             "pull_changes",
+            "search_changes",
             "stream_changes",
         ],
     ),
-    ("publish", &["publish_batch", "publish_change"]),
+    ("publish", &["publish_batch", "publish_change", "publish_example"]),
+    ("read or publish", &["list_examples"]),
     (
         "hooks",
         &[
@@ -70,6 +73,7 @@ const TABLE: &[(&str, &[&str])] = &[
         &[
             "get_delivery",
             "get_hook",
+            "get_hook_stats",
             "get_replay",
             "list_attempts",
             "count_ledger",
@@ -97,6 +101,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "replace_event_type",
         ],
     ),
+    ("accounts and hooks", &["make_portal_link"]),
     ("owner", &["create_app", "create_person", "delete_app"]),
 ];
 

@@ -91,3 +91,29 @@ async fn an_owner_registers_a_person_though_registration_is_closed() {
         (422, &json!("/password"))
     );
 }
+
+#[tokio::test]
+async fn a_link_into_the_portal_is_made_for_an_end_user() {
+    let world = World::new().await;
+    let key = &world.app.key;
+    let user = world.post(key, "/users", json!({"external_id": "user-81"})).await.json();
+    let path = format!("/users/{}/portal-links", user["id"].as_str().unwrap());
+    for body in [json!({}), json!({"ttl_s": 60})] {
+        let made = world.post(key, &path, body).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        let link = made.json();
+        let token = link["url"].as_str().unwrap().split_once("/portal/").unwrap().1.to_owned();
+        assert!(token.starts_with("tdu_") && link["expires_at"].is_string(), "{link}");
+        // It opens the portal and nothing of this API.
+        assert_eq!(world.get(&token, "/hooks").await.status, 401);
+    }
+    for bad in [json!({"ttl_s": 59}), json!({"ttl_s": 86_401})] {
+        let refused = world.post(key, &path, bad).await;
+        assert_eq!(
+            (refused.status.as_u16(), &refused.json()["errors"][0]["pointer"]),
+            (422, &json!("/ttl_s"))
+        );
+    }
+    let lines = world.get(key, "/audit").await.json();
+    assert_eq!(lines["data"][0]["address"], Value::Null, "no address is known here");
+}

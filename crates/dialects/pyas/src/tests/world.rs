@@ -244,6 +244,7 @@ async fn connect(
         action: "account.connect",
         object: id.to_string(),
         denied: false,
+        address: None,
         detail: json!({}),
     };
     let account_no = store.connect_oauth_account(new, None, entry, now).await.unwrap().0.account_no;
