@@ -1,5 +1,7 @@
 //! The rules of the house that no compiler checks. Each check is also shown to find a planted fault.
 
+#[path = "tidy/book.rs"]
+mod book;
 #[path = "tidy/dependencies.rs"]
 mod dependencies;
 #[path = "tidy/documents.rs"]

@@ -6,7 +6,7 @@ use std::fs;
 use crate::{none, read, root, rust};
 
 /// The names of all test functions.
-fn tests() -> BTreeSet<String> {
+pub(crate) fn tests() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for file in rust() {
         let mut is_test = false;
