@@ -3,6 +3,7 @@
 
 mod environment;
 mod layer;
+mod metrics;
 mod people;
 mod providers;
 mod typed;
@@ -24,6 +25,7 @@ use tidings_store::Store;
 use toml::{Table, Value};
 use url::Url;
 
+pub(crate) use metrics::Metrics;
 pub(crate) use people::Platform;
 pub(crate) use typed::{LogFormat, SecretText};
 use typed::{Typed, TypedRetention};
@@ -106,6 +108,8 @@ pub(crate) struct Config {
     pub(crate) registration: Registration,
     /// How the platform presents itself to persons.
     pub(crate) platform: Platform,
+    /// Who may read the metrics, and where.
+    pub(crate) metrics: Metrics,
 }
 
 /// What is logged and how.
@@ -202,6 +206,7 @@ impl Config {
             providers,
             registration: people::registration(&typed.pryv)?,
             platform,
+            metrics: metrics::metrics(&typed.metrics)?,
         })
     }
 }

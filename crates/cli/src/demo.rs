@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 use self::place::Place;
 use self::stage::Stage;
 use self::voice::Voice;
-use crate::config::{Config, Log, LogFormat, Platform, SecretText};
+use crate::config::{Config, Log, LogFormat, Metrics, Platform, SecretText};
 use crate::error::{Error, Result};
 use crate::server::Server;
 use crate::signals::Signals;
@@ -77,7 +77,7 @@ enum Provider {
 /// # Errors
 /// Something of the way does not work.
 pub(crate) async fn run(demo: &Demo, out: &mut impl Write) -> Result<()> {
-    logging::start(&Log { format: LogFormat::Human, level: "warn".into() })?;
+    logging::start(&Log { format: LogFormat::Human, level: "warn".into() }, None)?;
     let mut signals = Signals::listen()?;
     let (clock, ids) = (Clock::system(), Ids::from_os());
     let (data_dir, _temporary) = data_dir(demo.dir.as_deref())?;
@@ -126,7 +126,7 @@ async fn show<W: Write>(
     if voice.exit {
         return Ok(());
     }
-    voice.tell(&stage.what_next())?;
+    voice.tell(&stage.what_next().await)?;
     stage.go_on(voice).await
 }
 
@@ -174,5 +174,6 @@ fn config(data_dir: PathBuf, key: &str, place: &Place) -> Config {
         disk_reserve: 0,
         registration: Registration::default(),
         platform: Platform::default(),
+        metrics: Metrics::default(),
     }
 }

@@ -19,10 +19,11 @@ pub(crate) async fn run(
     orders: mpsc::Receiver<Order>,
     stopping: watch::Receiver<bool>,
 ) {
-    let EngineParts { store, egress, keyring, clock, ids, .. } = parts.clone();
+    let EngineParts { store, egress, keyring, clock, ids, meters, .. } = parts.clone();
     let providers = Arc::new(Providers::new(store, egress, keyring, clock, ids, settings));
+    let syncer = Syncer::new(Arc::clone(&providers), cadence).counting(meters);
     let mut beside = JoinSet::new();
-    beside.spawn(Syncer::new(Arc::clone(&providers), cadence).run(stopping.clone()));
+    beside.spawn(syncer.run(stopping.clone()));
     beside.spawn(Subscriptions::new(Arc::clone(&providers)).run(stopping.clone()));
     beside.spawn(Errands::new(Arc::clone(&providers)).run(orders, stopping.clone()));
     if let Err(error) = Engine::new(parts).run(stopping).await {

@@ -14,7 +14,8 @@ use zeroize::Zeroizing;
 use crate::config::Config;
 use crate::error::{Error, Result};
 
-const FILE: &str = "master.key";
+/// The key file in the data directory.
+pub(crate) const FILE: &str = "master.key";
 const KEY_BYTES: usize = 32;
 
 /// The configured keys, or the key file of the data directory, which is made when it is not there.

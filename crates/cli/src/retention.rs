@@ -49,7 +49,7 @@ pub(crate) async fn watch_disk(
 }
 
 /// What we may still write there; `None` when the system does not say.
-fn free_bytes(directory: &Path) -> Option<u64> {
+pub(crate) fn free_bytes(directory: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(directory).ok()?;
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }

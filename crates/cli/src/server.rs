@@ -21,7 +21,8 @@ use url::Url;
 use crate::config::{Config, SecretText};
 use crate::error::{Error, Result};
 use crate::listener::{self, ListenerLimits};
-use crate::{engine, master_key, retention, surface};
+use crate::metrics::{Metrics, Readers, Watched};
+use crate::{engine, master_key, metrics, retention, surface};
 
 /// A server that runs.
 pub(crate) struct Server {
@@ -70,7 +71,8 @@ impl Server {
         )
         .keeping(config.retention)
         .with_providers(providers.clone(), desk)
-        .with_people(config.registration.clone());
+        .with_people(config.registration.clone())
+        .with_examples(surface::dialects::examples());
         let wanted = config.bootstrap_key.as_ref().map(SecretText::reveal);
         let bootstrap =
             service.bootstrap(wanted).await.map_err(Error::failed("cannot make the first key"))?;
@@ -84,14 +86,9 @@ impl Server {
             let watching = retention::watch_disk(service.clone(), directory, reserve, stop.clone());
             tokio::spawn(watching);
         }
-        let router = surface::router(
-            &service,
-            &config.platform,
-            clock.clone(),
-            ids.clone(),
-            &stop,
-            arrivals,
-        );
+        let metrics = Metrics::new(&store, &service, &egress, Watched::of(config));
+        watch_metrics(config, &metrics, &stop).await?;
+        let router = surface::router(&service, &config.platform, &metrics, &stop, arrivals);
         let accepting =
             listener::serve(listener, router, stopped(stop.clone()), ListenerLimits::default());
         let parts = EngineParts {
@@ -101,6 +98,7 @@ impl Server {
             clock,
             ids,
             formats,
+            meters: Arc::clone(&metrics.engine),
         };
         Ok(Self {
             address,
@@ -136,6 +134,21 @@ impl Server {
     }
 }
 
+/// Serves the metrics at an address of their own, when they are to have one.
+async fn watch_metrics(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+    stop: &watch::Receiver<bool>,
+) -> Result<()> {
+    let Some(address) = config.metrics.listen else { return Ok(()) };
+    let failed = Error::failed(format!("metrics.listen: cannot listen on {address}"));
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let router = metrics::routes(Arc::clone(metrics), Readers::All);
+    let limits = ListenerLimits::default();
+    tokio::spawn(listener::serve(listener, router, stopped(stop.clone()), limits));
+    Ok(())
+}
+
 /// Waits for a task that may have been waited for already.
 async fn until_done(task: JoinHandle<()>) {
     if !task.is_finished() && task.await.is_err() {
@@ -143,7 +156,7 @@ async fn until_done(task: JoinHandle<()>) {
     }
 }
 
-async fn open_store(config: &Config) -> Result<Store> {
+pub(crate) async fn open_store(config: &Config) -> Result<Store> {
     if let Some(url) = &config.database_url {
         let url = url.clone();
         let connecting = tokio::task::spawn_blocking(move || Store::connect(url.reveal()));
@@ -161,7 +174,7 @@ async fn open_store(config: &Config) -> Result<Store> {
 }
 
 /// The client of this installation: its policy, the authorities that it trusts, its proxy and its name.
-fn egress(config: &Config, address: SocketAddr) -> Result<Egress> {
+pub(crate) fn egress(config: &Config, address: SocketAddr) -> Result<Egress> {
     let tls = match config.extra_ca.as_deref() {
         None => Tls::public(),
         Some(pem) => Tls::with_extra(pem)

@@ -3,8 +3,10 @@
 pub(crate) mod dialects;
 mod hosts;
 mod providers;
+mod traced;
 
 use std::any::Any;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -14,8 +16,6 @@ use axum::routing::{any, get};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
-use tidings_core::clock::Clock;
-use tidings_core::id::Ids;
 use tidings_core::limits::REQUEST_BODY_BYTES_MAX;
 use tidings_inbound::BodyError;
 use tidings_service::{InboxRequest, Service};
@@ -23,6 +23,7 @@ use tokio::sync::{mpsc, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config::Platform;
+use crate::metrics::{self, Metrics, Readers};
 
 /// Headers that say who may write; an inbox does not keep them.
 const CREDENTIALS: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
@@ -31,7 +32,7 @@ const CREDENTIALS: [&str; 3] = ["authorization", "proxy-authorization", "cookie"
 #[derive(Clone)]
 struct Desk {
     service: Service,
-    clock: Clock,
+    metrics: Arc<Metrics>,
     stopping: watch::Receiver<bool>,
     arrivals: Option<mpsc::Sender<InboxRequest>>,
 }
@@ -41,12 +42,17 @@ struct Desk {
 pub(crate) fn router(
     service: &Service,
     platform: &Platform,
-    clock: Clock,
-    ids: Ids,
+    metrics: &Arc<Metrics>,
     stopping: &watch::Receiver<bool>,
     arrivals: Option<mpsc::Sender<InboxRequest>>,
 ) -> Router {
-    let desk = Desk { service: service.clone(), clock, stopping: stopping.clone(), arrivals };
+    let desk = Desk {
+        service: service.clone(),
+        metrics: Arc::clone(metrics),
+        stopping: stopping.clone(),
+        arrivals,
+    };
+    let readers = if metrics.open { Readers::All } else { Readers::Owners };
     let own = Router::new()
         .merge(providers::routes())
         .route("/healthz", get(healthz))
@@ -54,9 +60,12 @@ pub(crate) fn router(
         .route("/inbox/{token}", any(receive))
         .method_not_allowed_fallback(no_such_method)
         .with_state(desk);
-    let all = tidings_native::router(service.clone(), ids, stopping.clone())
+    let all = tidings_native::router(service.clone(), service.ids().clone(), stopping.clone())
         .merge(dialects::routes(service, platform))
+        .merge(tidings_console::router(service.clone(), console(service), stopping.clone()))
+        .merge(metrics::routes(Arc::clone(metrics), readers))
         .merge(own);
+    let all = all.layer(axum::middleware::from_fn(traced::traced));
     let all = match &platform.domain {
         Some(domain) => hosts::of_persons(all, domain.clone()),
         None => all,
@@ -64,18 +73,31 @@ pub(crate) fn router(
     all.layer(CatchPanicLayer::custom(panicked))
 }
 
+/// How browsers reach the console: by https when the server's public address says so.
+fn console(service: &Service) -> tidings_console::Options {
+    tidings_console::Options {
+        secure: service.public_url().is_some_and(|url| url.scheme() == "https"),
+        version: env!("CARGO_PKG_VERSION"),
+    }
+}
+
 /// The process runs.
 async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// The process takes work: it is not stopping and its store answers.
+/// The process takes work: it is not stopping and its store answers. A second line says how far what was
+/// accepted is ahead of the engine; that does not make it less ready, for others would not be faster.
 async fn readyz(State(desk): State<Desk>) -> Response {
     if *desk.stopping.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
     match desk.service.ready().await {
-        Ok(()) => "ready\n".into_response(),
+        Ok(()) => {
+            let lag = desk.metrics.lag_seconds().await;
+            let lag = lag.map_or(String::new(), |lag| format!("queue lag: {lag:.1} s\n"));
+            format!("ready\n{lag}").into_response()
+        }
         Err(error) => {
             (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {error}\n")).into_response()
         }
@@ -96,7 +118,7 @@ async fn receive(
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     let kept = parts.headers.iter().filter(|(name, _)| !CREDENTIALS.contains(&name.as_str()));
     let request = InboxRequest {
-        received_at: desk.clock.now(),
+        received_at: desk.service.now(),
         method: parts.method.to_string(),
         target: target.to_owned(),
         headers: kept.map(|(name, value)| (name.to_string(), text(value))).collect(),

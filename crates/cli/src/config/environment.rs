@@ -9,6 +9,15 @@ use crate::error::{Error, Result};
 const PREFIX: &str = "TIDINGS_";
 /// Names the configuration file itself; read with the flags.
 const FILE_VARIABLE: &str = "TIDINGS_CONFIG";
+/// What commands read that ask a server; a server may be started in the same shell.
+const CLIENT_VARIABLES: [&str; 6] = [
+    "TIDINGS_URL",
+    "TIDINGS_KEY",
+    "TIDINGS_KEY_FILE",
+    "TIDINGS_APP",
+    "TIDINGS_PROFILE",
+    "TIDINGS_SECRET",
+];
 
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
@@ -20,7 +29,7 @@ pub(super) enum Kind {
 }
 
 /// Every key, with what the text of its variable stands for.
-pub(super) const KEYS: [(&str, Kind); 59] = [
+pub(super) const KEYS: [(&str, Kind); 61] = [
     ("listen", Kind::Text),
     ("data_dir", Kind::Text),
     ("database_url", Kind::Text),
@@ -80,6 +89,8 @@ pub(super) const KEYS: [(&str, Kind); 59] = [
     ("pryv.min_interval_ms", Kind::Number),
     ("pryv.max_retries", Kind::Number),
     ("pryv.runs_size", Kind::Number),
+    ("metrics.listen", Kind::Text),
+    ("metrics.open", Kind::Switch),
 ];
 
 /// The keys that `variables` set.
@@ -90,7 +101,7 @@ pub(super) fn read(variables: &[(String, String)]) -> Result<Table> {
     let mut table = Table::new();
     for (variable, text) in variables {
         let Some(name) = variable.strip_prefix(PREFIX) else { continue };
-        if variable == FILE_VARIABLE {
+        if variable == FILE_VARIABLE || CLIENT_VARIABLES.contains(&variable.as_str()) {
             continue;
         }
         let known = KEYS.iter().find(|(key, _)| is_named(name, key));

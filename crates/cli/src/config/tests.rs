@@ -277,6 +277,7 @@ fn every_key_has_a_variable() {
             max_retries: Some(1),
             runs_size: Some(1),
         },
+        metrics: typed::TypedMetrics { listen: text(), open: Some(true) },
     };
     let mut keys = Vec::new();
     for (key, value) in Table::try_from(full).unwrap() {
@@ -364,11 +365,11 @@ fn on_a_public_server_only_its_own_pages_log_persons_in_unless_it_says_more() {
 }
 
 #[test]
-fn the_readme_has_every_key() {
-    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
-    let readme = std::fs::read_to_string(readme).unwrap();
+fn the_configuration_page_has_every_key() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+    let page = std::fs::read_to_string(page).unwrap();
     for (key, _) in environment::KEYS {
         let is_row = |line: &str| line.starts_with('|') && line.contains(&format!("`{key}`"));
-        assert!(readme.lines().any(is_row), "README has no row for {key}");
+        assert!(page.lines().any(is_row), "docs/configuration.md has no row for {key}");
     }
 }

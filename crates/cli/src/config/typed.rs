@@ -38,6 +38,17 @@ pub(crate) struct Typed {
     pub(crate) microsoft: TypedMicrosoft,
     pub(crate) zoom: TypedZoom,
     pub(crate) pryv: TypedPryv,
+    pub(crate) metrics: TypedMetrics,
+}
+
+/// Who may read the metrics, and where.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct TypedMetrics {
+    /// An address and port of their own, where nobody is asked for a key.
+    pub(crate) listen: Option<String>,
+    /// Whether they need no owner key at `listen` of everything else.
+    pub(crate) open: Option<bool>,
 }
 
 /// Who may register as a person of the Pryv surface.

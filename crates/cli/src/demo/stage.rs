@@ -17,6 +17,7 @@ use super::calendar::{Calendar, Step};
 use super::place::Place;
 use super::voice::Voice;
 use super::webhook::Webhook;
+use crate::console::Links;
 use crate::error::{Error, Result};
 use crate::server::Server;
 
@@ -168,12 +169,14 @@ impl Stage {
     }
 
     /// What a person can do next.
-    pub(super) fn what_next(&self) -> String {
+    pub(super) async fn what_next(&self) -> String {
         let Self { url, key, inbox, .. } = self;
+        let links = Links::of(&self.service, url).await;
         let secret = self.secret.reveal();
         let by_hand = self.calendar.by_hand();
         format!(
             "\n--- all three arrived. The demo stays up; end it with ctrl-c.\n\
+             {links}\n\
              API         {url}/api/v1 (described at {url}/openapi.json)\n\
              inbox       {inbox}\n\
              owner key   {key}\n\n\

@@ -130,8 +130,12 @@ async fn callback(
         (None, code) => Ok(code.unwrap_or_default()),
     };
     let state = value("state").unwrap_or_default();
-    let browser = desk.service.connect_browser(&headers).await;
-    match desk.service.finish_connection_in(browser, &provider, &state, answer).await {
+    // A connection may have been begun in a browser at Connect's pages, or in the console.
+    let connect = desk.service.connect_browser(&headers).await;
+    let secure = desk.service.public_url().is_some_and(|url| url.scheme() == "https");
+    let browsers: Vec<_> =
+        connect.into_iter().chain(tidings_console::browser(&headers, secure)).collect();
+    match desk.service.finish_connection_in(&browsers, &provider, &state, answer).await {
         Ok(finished) => finish(finished),
         Err(_) => {
             let text = "the account was not connected: the server cannot now; begin once more\n";

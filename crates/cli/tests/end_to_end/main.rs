@@ -2,16 +2,22 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 mod cloudevents;
+mod configuration;
 mod connect_sdk;
 mod connect_story;
+mod console;
 mod durability;
+mod fences;
 mod google;
 mod microsoft;
+mod newcomer;
 mod pryv;
 mod pyas;
-mod readme;
+mod receiving;
 mod records;
+mod reference;
 mod retention;
+mod snippets;
 mod standard_webhooks;
 mod story;
 mod sync;

@@ -19,6 +19,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
 /// Where a log goes that a test reads.
 const LOG: &str = "tidings.log";
+/// Where the words on the terminal go.
+const SAID: &str = "tidings.said";
 
 pub(crate) struct Tidings {
     pub(crate) server: TestServer,
@@ -45,13 +47,14 @@ impl Tidings {
         }
     }
 
-    /// The same with everything logged, and the log in a file.
+    /// The same with everything logged, and log and terminal in files.
     pub(crate) async fn start_logged(settings: &[(&str, &str)]) -> Self {
         let directory = TempDir::new().unwrap();
         let script = directory.path().join("logged");
         let binary = env!("CARGO_BIN_EXE_tidings");
-        let log = directory.path().join(LOG);
-        let text = format!("#!/bin/sh\nexec '{binary}' \"$@\" 2>>'{}'\n", log.display());
+        let [log, said] = [LOG, SAID].map(|name| directory.path().join(name));
+        let (log, said) = (log.display(), said.display());
+        let text = format!("#!/bin/sh\nexec '{binary}' \"$@\" 2>>'{log}' >>'{said}'\n");
         std::fs::write(&script, text).unwrap();
         std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700)).unwrap();
         let environment = [&[("TIDINGS_LOG__LEVEL", "trace")], settings].concat();
@@ -65,6 +68,11 @@ impl Tidings {
     /// What [`Tidings::start_logged`] logged so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join(LOG)).unwrap()
+    }
+
+    /// What [`Tidings::start_logged`] said on the terminal so far.
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join(SAID)).unwrap()
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

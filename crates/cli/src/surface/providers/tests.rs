@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
@@ -7,6 +9,7 @@ use tidings_core::egress::EgressPolicy;
 use tidings_core::format::Formats;
 use tidings_core::id::Ids;
 use tidings_core::seal::Keyring;
+use tidings_engine::egress::{Egress, Resolver, Tls};
 use tidings_providers::settings::{GoogleSettings, MicrosoftSettings, Settings, ZoomSettings};
 use tidings_providers::zoom::push;
 use tidings_service::{Caller, NewConnection, Service};
@@ -15,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tower::ServiceExt;
 
 use super::*;
+use crate::metrics::{Metrics, Watched};
 
 const NOON: Timestamp = Timestamp(1_795_248_000_000);
 
@@ -36,8 +40,8 @@ impl World {
         drop(errands);
         let service = Service::new(
             store.clone(),
-            clock.clone(),
-            ids.clone(),
+            clock,
+            ids,
             Keyring::new(&[vec![7; 32].into()]).unwrap(),
             EgressPolicy::public_only(),
             Formats::new(vec![tidings_native::NATIVE]),
@@ -46,11 +50,12 @@ impl World {
         let owner = service.bootstrap(None).await.unwrap().generated.unwrap();
         let owner = service.authenticate(owner.reveal(), None).await.unwrap();
         let (_, stop) = watch::channel(false);
+        let egress = Egress::new(EgressPolicy::public_only(), Resolver::System, Tls::public());
+        let metrics = Metrics::new(&store, &service, &Arc::new(egress), Watched::default());
         let router = super::super::router(
             &service,
             &crate::config::Platform::default(),
-            clock,
-            ids,
+            &metrics,
             &stop,
             None,
         );
