@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rhai::{Dynamic, Engine};
 use rustix::time::{ClockId, clock_gettime};
+use tidings_core::change::Change;
+use tidings_core::format::Rendered;
 use tidings_core::limits;
 use tokio::sync::oneshot;
 
@@ -41,6 +43,24 @@ impl Sandbox {
             || TransformError::new("the sandbox stopped; this is a bug, please report it");
         self.jobs.get_or_init(start).send(job).map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
+    }
+}
+
+impl Sandbox {
+    /// Lets a script change what a format rendered; answers that and the headers to add, names in lower case.
+    ///
+    /// # Errors
+    /// As [`Sandbox::run`].
+    pub async fn reshape(
+        &self,
+        script: &Script,
+        mut rendered: Rendered,
+        changes: &[Arc<Change>],
+    ) -> Result<(Rendered, Vec<(String, String)>), TransformError> {
+        let input = Input { changes: changes.to_vec(), body: rendered.body.clone() };
+        let output = self.run(script, input).await?;
+        rendered.body = output.body.unwrap_or(rendered.body);
+        Ok((rendered, output.headers))
     }
 }
 
