@@ -26,6 +26,10 @@ const NO_ROOM_S: &str = "10";
 /// By which nginx is told not to hold an answer back.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
+/// A pause is this many times as long as the last look took, when that is more than the usual: a stream is busy a
+/// ninth of the time at most.
+const TIMES_A_LOOK: u32 = 8;
+
 /// Sends what `make` makes, and again whenever it has become something else. It is looked at after commits, at
 /// most twice a second. The stream ends when the server stops, when `caller` would not be let in any more, when
 /// `make` fails, and after some minutes: the browser then opens it anew, which checks who is there.
@@ -50,6 +54,7 @@ where
         make,
         shown: None,
         commits: 0,
+        cost: Duration::ZERO,
         ends_at: Instant::now() + Duration::from_millis(limits::CONSOLE_STREAM_MS),
         _turn: turn,
     };
@@ -72,6 +77,8 @@ struct Watching<M> {
     shown: Option<String>,
     /// Commits of this server when it was looked at last.
     commits: u64,
+    /// How long the last look took.
+    cost: Duration,
     ends_at: Instant,
     _turn: OwnedSemaphorePermit,
 }
@@ -84,25 +91,29 @@ where
     /// The next HTML that the browser does not have; none at the end.
     async fn next(&mut self) -> Option<String> {
         loop {
+            if self.shown.is_some() {
+                self.until_news().await?;
+            }
+            let begun = Instant::now();
             self.commits = self.desk.service.commits();
             self.desk.service.check_still_valid(&self.caller).await.ok()?;
             // A carriage return would end a line of the stream, and means nothing in HTML.
             let html = (self.make)().await.ok()?.into_string().replace('\r', "");
+            self.cost = begun.elapsed();
             if self.shown.as_ref() != Some(&html) {
                 self.shown = Some(html.clone());
-                // The first answer goes at once, later ones not more often than the pause below.
                 return Some(html);
             }
-            self.until_news().await?;
         }
     }
 
-    /// Waits until there may be something new; none at the end.
+    /// Waits until there may be something new, and the longer the more a look costs; none at the end.
     async fn until_news(&self) -> Option<()> {
         let looked_at = Instant::now();
+        let pause = Duration::from_millis(limits::CONSOLE_LOOK_MS).max(self.cost * TIMES_A_LOOK);
         let anyway = Duration::from_millis(limits::CONSOLE_LOOK_ANYWAY_MS);
         loop {
-            sleep(Duration::from_millis(limits::CONSOLE_LOOK_MS)).await;
+            sleep(pause).await;
             if *self.desk.stopping.borrow() || Instant::now() >= self.ends_at {
                 return None;
             }

@@ -35,8 +35,12 @@ impl Calls {
 
     fn turn(&self, app_no: i64) -> Option<Turn<'_>> {
         let mut apps = self.apps();
-        let is_free = apps.len() < ERRAND_CALLS_AT_ONCE && apps.insert(app_no);
-        is_free.then_some(Turn { calls: self, app_no })
+        // A turn gives itself back when it is dropped: none is made unless it is had.
+        if apps.len() < ERRAND_CALLS_AT_ONCE && apps.insert(app_no) {
+            Some(Turn { calls: self, app_no })
+        } else {
+            None
+        }
     }
 }
 
