@@ -13,7 +13,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method};
 use sha2::{Digest, Sha256};
 use tidings_core::id::AppId;
-use tidings_core::limits;
+use tidings_core::{key, limits};
 use tidings_service::{Caller, Error, GrantKind, OperatorSession, Origin, Role};
 
 use crate::cookies::Cookie;
@@ -75,7 +75,7 @@ impl Visit {
         let read = |cookie: Cookie| cookie.read(&parts.headers, secure);
         let form = match read(Cookie::Form) {
             Some(text) => FormToken { text: text.to_owned(), is_new: false },
-            None => FormToken { text: random(desk), is_new: true },
+            None => FormToken { text: key::hex64(desk.service.ids()).to_string(), is_new: true },
         };
         let mut visit = Self {
             method: parts.method.clone(),
@@ -159,12 +159,6 @@ async fn guest(desk: &Desk, token: Option<&str>) -> Result<Who, Refusal> {
 fn portal_csrf(token: &str) -> String {
     let hash = Sha256::new().chain_update(b"portal form\0").chain_update(token).finalize();
     URL_SAFE_NO_PAD.encode(hash)
-}
-
-fn random(desk: &Desk) -> String {
-    let mut bytes = [0; 24];
-    desk.service.ids().fill(&mut bytes);
-    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// Whence a request came.

@@ -254,15 +254,9 @@ impl Store {
         entry: AuditEntry,
         now: Timestamp,
     ) -> Result<()> {
-        self.write(2, move |tx| {
-            let text = "UPDATE operator_session SET authenticated_at = ?2
-                        WHERE session_no = ?1 AND ended_at IS NULL";
-            if tx.sql.run(text, values![session_no, now.0])? == 0 {
-                return Err(Error::not_found("session"));
-            }
-            audit::insert(&tx.sql, None, &entry, now)
-        })
-        .await
+        let text = "UPDATE operator_session SET authenticated_at = ?2
+                    WHERE session_no = ?1 AND ended_at IS NULL";
+        self.write_session(text, session_no, entry, now).await
     }
 
     /// Ends a session.
@@ -275,9 +269,20 @@ impl Store {
         entry: AuditEntry,
         now: Timestamp,
     ) -> Result<()> {
+        let text = "UPDATE operator_session SET ended_at = ?2
+                    WHERE session_no = ?1 AND ended_at IS NULL";
+        self.write_session(text, session_no, entry, now).await
+    }
+
+    /// Writes `now` into a session that has not ended, with its audit line.
+    async fn write_session(
+        &self,
+        text: &'static str,
+        session_no: i64,
+        entry: AuditEntry,
+        now: Timestamp,
+    ) -> Result<()> {
         self.write(2, move |tx| {
-            let text = "UPDATE operator_session SET ended_at = ?2
-                        WHERE session_no = ?1 AND ended_at IS NULL";
             if tx.sql.run(text, values![session_no, now.0])? == 0 {
                 return Err(Error::not_found("session"));
             }
